@@ -1,0 +1,43 @@
+import { KmsError } from './errors.ts'
+
+/** Which of a wallet's keys this is. Threshold wallets store the same pub under both. */
+export const SOURCES = ['user', 'backup'] as const
+export type Source = (typeof SOURCES)[number]
+
+/** What a private key is found by. */
+export interface KeyIdentity {
+  /** Public key or other public name, 1 to 1,024 printable ASCII characters. */
+  readonly pub: string
+  readonly source: Source
+}
+
+/** All that is public about a private key; every part is bound into its encryption context. */
+export interface KeyDescription extends KeyIdentity {
+  /** 1 to 64 printable ASCII characters, such as `tbtc`. */
+  readonly coin: string
+  /** 1 to 64 printable ASCII characters, such as `independent` or `tss`. */
+  readonly type: string
+}
+
+export const MAX_PUB_LENGTH = 1024
+export const MAX_LABEL_LENGTH = 64
+
+const isPrintableAscii = (text: string, max: number): boolean =>
+  text.length <= max && /^[\x20-\x7e]+$/.test(text)
+
+const expect = (field: string, holds: boolean, expected: string): void => {
+  if (!holds) throw new KmsError('validation_failed', { message: `${field} must be ${expected}.` })
+}
+
+/** @throws KmsError `validation_failed`, naming the field */
+export const checkIdentity = ({ pub, source }: KeyIdentity): void => {
+  expect('pub', isPrintableAscii(pub, MAX_PUB_LENGTH), `1 to ${MAX_PUB_LENGTH} printable ASCII characters`)
+  expect('source', SOURCES.includes(source), `one of ${SOURCES.join(', ')}`)
+}
+
+/** @throws KmsError `validation_failed`, naming the field */
+export const checkDescription = (key: KeyDescription): void => {
+  checkIdentity(key)
+  expect('coin', isPrintableAscii(key.coin, MAX_LABEL_LENGTH), `1 to ${MAX_LABEL_LENGTH} printable ASCII characters`)
+  expect('type', isPrintableAscii(key.type, MAX_LABEL_LENGTH), `1 to ${MAX_LABEL_LENGTH} printable ASCII characters`)
+}

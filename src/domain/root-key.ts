@@ -1,0 +1,37 @@
+/** How a data key is wrapped with a root key's public half; MGF1 uses the hash of its OAEP. */
+export const WRAPPING_ALGORITHMS = ['rsa-oaep-sha256', 'rsa-oaep-sha1', 'rsa-pkcs1-v15'] as const
+export type WrappingAlgorithm = (typeof WRAPPING_ALGORITHMS)[number]
+
+export const isWrappingAlgorithm = (text: string): text is WrappingAlgorithm =>
+  (WRAPPING_ALGORITHMS as readonly string[]).includes(text)
+
+/** A root key's id is its name in the HSM: 32 characters of a-z and 0-9. */
+export const ROOT_KEY_ID = /^[a-z0-9]{32}$/
+export const ROOT_KEY_ID_LENGTH = 32
+
+/** RSA-2048: the length of its modulus and so of everything it wraps, in bytes. */
+export const MODULUS_BYTES = 256
+
+/**
+ * A name claimed in the store before the HSM is asked to make the key. Whoever finds it finishes it:
+ * the claim is what keeps instances that start together, or die in between, at one root key.
+ */
+export interface ClaimedRootKey {
+  readonly state: 'claimed'
+  readonly id: string
+  readonly provider: string
+  readonly createdAt: Date
+}
+
+/** The key that wraps new data keys of its provider. */
+export interface ActiveRootKey {
+  readonly state: 'active'
+  readonly id: string
+  readonly provider: string
+  readonly createdAt: Date
+  readonly algorithm: WrappingAlgorithm
+  /** SHA-256 of the public half's SubjectPublicKeyInfo DER, lower-case hex. */
+  readonly publicKeySha256: string
+}
+
+export type RootKey = ClaimedRootKey | ActiveRootKey
