@@ -9,11 +9,16 @@ const MESSAGES = {
   root_key_not_found: 'The root key that wraps this encryptedKey is not known here.',
   private_key_not_found: 'No private key is stored for this pub and source.',
   private_key_exists: 'A private key is already stored for this pub and source.',
-  integrity_failure: 'The stored private key could not be opened: its row was altered or its root key is unknown.',
+  integrity_failure:
+    'The stored private key could not be opened: its row was altered or its root key is unknown.',
+  forbidden: 'This client may not call this operation.',
   hsm_unavailable: 'The HSM did not answer; try again.',
+  hsm_busy: 'Too many requests are waiting for the HSM; try again.',
+  cipher_busy: 'Too many keys are waiting to be encrypted or decrypted; try again.',
   provider_unavailable: 'The HSM provider that holds this root key is not configured.',
   store_unavailable: 'The store did not answer; try again.',
   store_busy: 'Too many requests are waiting for the store; try again.',
+  audit_unavailable: 'The audit log could not be written; nothing was disclosed. Try again.',
   start_refused: 'The service cannot start.',
 } as const
 

@@ -38,6 +38,14 @@ export const checkIdentity = ({ pub, source }: KeyIdentity): void => {
 /** @throws KmsError `validation_failed`, naming the field */
 export const checkDescription = (key: KeyDescription): void => {
   checkIdentity(key)
-  expect('coin', isPrintableAscii(key.coin, MAX_LABEL_LENGTH), `1 to ${MAX_LABEL_LENGTH} printable ASCII characters`)
-  expect('type', isPrintableAscii(key.type, MAX_LABEL_LENGTH), `1 to ${MAX_LABEL_LENGTH} printable ASCII characters`)
+  expect(
+    'coin',
+    isPrintableAscii(key.coin, MAX_LABEL_LENGTH),
+    `1 to ${MAX_LABEL_LENGTH} printable ASCII characters`,
+  )
+  expect(
+    'type',
+    isPrintableAscii(key.type, MAX_LABEL_LENGTH),
+    `1 to ${MAX_LABEL_LENGTH} printable ASCII characters`,
+  )
 }

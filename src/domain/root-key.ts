@@ -12,26 +12,36 @@ export const ROOT_KEY_ID_LENGTH = 32
 /** RSA-2048: the length of its modulus and so of everything it wraps, in bytes. */
 export const MODULUS_BYTES = 256
 
+/** What an HSM needs to know to find a root key and to unwrap with it. */
+export interface RootKeyReference {
+  readonly id: string
+  readonly algorithm: WrappingAlgorithm
+  /** SHA-256 of the public half's SubjectPublicKeyInfo DER, lower-case hex. */
+  readonly publicKeySha256: string
+}
+
 /**
- * A name claimed in the store before the HSM is asked to make the key. Whoever finds it finishes it:
- * the claim is what keeps instances that start together, or die in between, at one root key.
+ * A name claimed in the store before the HSM is asked to make the key. Whoever finds it finishes it, once its
+ * owner's lease is over: the claim is what keeps instances that start together, or die in between, at one root
+ * key. An owner that was only paused does no harm: the first to activate decides.
  */
 export interface ClaimedRootKey {
   readonly state: 'claimed'
   readonly id: string
   readonly provider: string
   readonly createdAt: Date
+  /** The instance that is at it: 1 to 64 printable ASCII characters. */
+  readonly owner: string
+  readonly leaseUntil: Date
+  /** The device on which it is made, where there are several: never another one. */
+  readonly place?: string
 }
 
 /** The key that wraps new data keys of its provider. */
-export interface ActiveRootKey {
+export interface ActiveRootKey extends RootKeyReference {
   readonly state: 'active'
-  readonly id: string
   readonly provider: string
   readonly createdAt: Date
-  readonly algorithm: WrappingAlgorithm
-  /** SHA-256 of the public half's SubjectPublicKeyInfo DER, lower-case hex. */
-  readonly publicKeySha256: string
 }
 
 export type RootKey = ClaimedRootKey | ActiveRootKey
