@@ -8,3 +8,7 @@ export const systemRandom: FillRandom = (bytes) => randomFillSync(bytes)
 export type Clock = () => Date
 
 export const systemClock: Clock = () => new Date()
+
+export type Sleep = (ms: number) => Promise<void>
+
+export const systemSleep: Sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

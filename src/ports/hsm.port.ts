@@ -68,12 +68,16 @@ export interface ReplicatedHsm {
   choosePlace(): Promise<string>
 
   /**
-   * Resolves when enough devices open a value wrapped with this root key. From then on a device that comes, or
-   * comes back, must do so before it serves.
+   * Resolves when enough devices open a value wrapped with this root key: of a fresh one all that are asked for,
+   * of one in use the first. From then on a device that comes, or comes back, must do so before it serves.
    *
    * @throws KmsError `start_refused` naming the device that does not
    */
-  proveDevices(rootKey: RootKeyReference, publicKey: KeyObject): Promise<void>
+  proveDevices(
+    rootKey: RootKeyReference,
+    publicKey: KeyObject,
+    options: { readonly fresh: boolean },
+  ): Promise<void>
 }
 
 export const isReplicated = (hsm: HsmPort): hsm is HsmPort & ReplicatedHsm => 'proveDevices' in hsm

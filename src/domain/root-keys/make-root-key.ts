@@ -1,0 +1,157 @@
+import { canRemoveRootKeys, type HsmPort, isReplicated } from '../../ports/hsm.port.ts'
+import type { KeyRepositoryPort } from '../../ports/key-repository.port.ts'
+import { KmsError } from '../errors.ts'
+import type { Clock, FillRandom, Sleep } from '../random.ts'
+import { type ActiveRootKey, type ClaimedRootKey, ROOT_KEY_ID_LENGTH, type RootKey } from '../root-key.ts'
+import { publicKeySha256 } from '../wrapping.ts'
+import { checkShape, findAlgorithm } from './verify-root-key.ts'
+
+export interface MakeRootKeyContext {
+  readonly repository: KeyRepositoryPort
+  readonly random: FillRandom
+  readonly clock: Clock
+  readonly sleep: Sleep
+  /** This instance, as its claims name it. */
+  readonly owner: string
+  /** When to give up waiting for another instance. */
+  readonly until: Date
+}
+
+/** How long a claim is its owner's without a sign of life. A takeover does no harm, so it may be short. */
+export const LEASE_MS = 5_000
+const RENEWAL_MS = LEASE_MS / 3
+const POLL_MS = 200
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
+
+const randomName = (random: FillRandom): string =>
+  Array.from(random(new Uint8Array(ROOT_KEY_ID_LENGTH)), (byte) => ALPHABET[byte % ALPHABET.length]).join('')
+
+const leaseFrom = (clock: Clock, ms: number): Date => new Date(clock().getTime() + ms)
+
+/**
+ * The active root key of the HSM's provider, made if it has none: its name is claimed in the store first, so
+ * that instances that start together make one, and what one left unfinished the next one finishes.
+ *
+ * @throws KmsError `start_refused`, or as HSM and store fail; the claim stays for the next start
+ */
+export const makeRootKey = async (hsm: HsmPort, context: MakeRootKeyContext): Promise<ActiveRootKey> => {
+  const { repository, clock, owner } = context
+  let held = await claim(hsm, context)
+  for (;;) {
+    if (held.state === 'active') return held
+    if (held.owner === owner) return await finish(hsm, held, context)
+    if (held.leaseUntil <= clock()) {
+      held = await repository.renewClaim(held, { owner, leaseUntil: leaseFrom(clock, LEASE_MS) })
+      continue
+    }
+    if (clock() >= context.until) {
+      throw new KmsError('start_refused', {
+        message: `Another instance (${held.owner}) has been making root key ${held.id} for too long.`,
+      })
+    }
+    await context.sleep(POLL_MS)
+    held = (await repository.findRootKey(held.id)) ?? (await claim(hsm, context))
+  }
+}
+
+const claim = async (
+  hsm: HsmPort,
+  { repository, random, clock, owner }: MakeRootKeyContext,
+): Promise<RootKey> => {
+  const place = isReplicated(hsm) ? await hsm.choosePlace() : undefined
+  return await repository.claimRootKey({
+    state: 'claimed',
+    id: randomName(random),
+    provider: hsm.provider,
+    createdAt: clock(),
+    owner,
+    leaseUntil: leaseFrom(clock, LEASE_MS),
+    ...(place === undefined ? {} : { place }),
+  })
+}
+
+/** Keeps the lease alive meanwhile, and gives it up at once if the work fails. */
+const finish = async (
+  hsm: HsmPort,
+  claimed: ClaimedRootKey,
+  context: MakeRootKeyContext,
+): Promise<ActiveRootKey> => {
+  const lease = new Lease(claimed, context)
+  try {
+    const candidate = await makeInHsm(hsm, claimed, context)
+    return await activate(hsm, candidate, context.repository)
+  } catch (error) {
+    await lease.giveUp()
+    throw error
+  } finally {
+    await lease.end()
+  }
+}
+
+/** Makes the pair, or adopts what stands under the claimed name; fixes its padding. */
+const makeInHsm = async (
+  hsm: HsmPort,
+  { id, place, provider }: ClaimedRootKey,
+  { random, clock }: MakeRootKeyContext,
+): Promise<ActiveRootKey> => {
+  const { publicKey } = await hsm.createRootKey({ id, place })
+  checkShape(id, publicKey)
+  const algorithm = await findAlgorithm(hsm, { id, publicKey }, random)
+  const reference = { id, algorithm, publicKeySha256: publicKeySha256(publicKey) }
+  if (isReplicated(hsm)) await hsm.proveDevices(reference, publicKey, { fresh: true })
+  return { ...reference, state: 'active', provider, createdAt: clock() }
+}
+
+/** The first to activate decides; whoever made another pair under the name takes it away again. */
+const activate = async (
+  hsm: HsmPort,
+  candidate: ActiveRootKey,
+  repository: KeyRepositoryPort,
+): Promise<ActiveRootKey> => {
+  const held = await repository.activateRootKey(candidate)
+  if (held.state !== 'active') throw new Error('the store did not activate the root key')
+  if (held.publicKeySha256 !== candidate.publicKeySha256 && canRemoveRootKeys(hsm)) {
+    await hsm.destroyRootKey(candidate)
+  }
+  return held
+}
+
+/** A claim's lease while its owner is at work. */
+class Lease {
+  readonly #context: MakeRootKeyContext
+  #held: RootKey
+  #renewing: Promise<void> = Promise.resolve()
+  readonly #timer: ReturnType<typeof setInterval>
+
+  constructor(claimed: ClaimedRootKey, context: MakeRootKeyContext) {
+    this.#held = claimed
+    this.#context = context
+    this.#timer = setInterval(() => this.#renew(LEASE_MS), RENEWAL_MS)
+  }
+
+  /** A renewal that fails is no reason to stop: losing the lease does no harm. */
+  #renew(ms: number): void {
+    const { repository, clock, owner } = this.#context
+    this.#renewing = this.#renewing.then(async () => {
+      if (this.#held.state !== 'claimed' || this.#held.owner !== owner) return
+      try {
+        this.#held = await repository.renewClaim(this.#held, { owner, leaseUntil: leaseFrom(clock, ms) })
+      } catch (error) {
+        if (!KmsError.is(error)) throw error
+      }
+    })
+    this.#renewing.catch(() => undefined)
+  }
+
+  async giveUp(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#renew(0)
+    await this.end()
+  }
+
+  async end(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#renewing.catch(() => undefined)
+  }
+}

@@ -1,0 +1,24 @@
+import { KmsError } from '../errors.ts'
+import type { KeyOperations } from '../operations.ts'
+import { clientBinding } from '../wrapped-data-key.ts'
+import type { UseCaseContext } from './context.ts'
+import { newDataKey, wrapDataKey } from './wrap-data-key.ts'
+
+const KEY_TYPE = 'AES-256'
+
+/** A data key for the caller's own use, bound to its owner. */
+export const generateDataKey =
+  ({ keyring }: UseCaseContext): KeyOperations['generateDataKey'] =>
+  async ({ keyType }, { caller }) => {
+    if (keyType !== KEY_TYPE) throw new KmsError('key_type_unsupported')
+    caller.authorize('generateDataKey')
+    const { current } = keyring
+    const plaintextKey = await newDataKey(current)
+    try {
+      const encryptedKey = wrapDataKey(current, plaintextKey, 'client', clientBinding(caller.owner))
+      return { plaintextKey, encryptedKey, rootKeyId: current.rootKey.id }
+    } catch (error) {
+      plaintextKey[Symbol.dispose]()
+      throw error
+    }
+  }

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto'
+import { KmsError } from '../errors.ts'
+import type { WrappingRootKey } from '../root-keys/root-keyring.ts'
+import type { SecretBytes } from '../secret-bytes.ts'
+import { DATA_KEY_BYTES, sealToken, type TokenPurpose } from '../wrapped-data-key.ts'
+import { wrap } from '../wrapping.ts'
+
+/** A data key of the HSM's. @throws KmsError `hsm_unavailable` for anything but 32 bytes, or as the HSM fails */
+export const newDataKey = async ({ hsm }: WrappingRootKey): Promise<SecretBytes> => {
+  const dataKey = await hsm.generateDataKey()
+  if (dataKey.length === DATA_KEY_BYTES) return dataKey
+  dataKey[Symbol.dispose]()
+  throw new KmsError('hsm_unavailable', { cause: new Error('the HSM gave a data key of another length') })
+}
+
+/** The token of a data key under a root key. @param binding 32 bytes */
+export const wrapDataKey = (
+  { rootKey, publicKey }: WrappingRootKey,
+  dataKey: SecretBytes,
+  purpose: TokenPurpose,
+  binding: Buffer,
+): string => {
+  const { id, algorithm } = rootKey
+  const wrapped = wrap(publicKey, algorithm, dataKey)
+  return sealToken({ purpose, rootKeyId: id, algorithm, binding, wrapped }, dataKey)
+}
+
+export const sha256Hex = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')
