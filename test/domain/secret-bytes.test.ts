@@ -21,7 +21,7 @@ suite('SecretBytes', () => {
   })
 
   test('shows nothing of itself', () => {
-    using secret = SecretBytes.copyOf(Buffer.from('top secret'))
+    using secret = SecretBytes.copyOf(Buffer.from('hunter2'))
     const shown = [
       String(secret),
       `${secret}`,
@@ -30,7 +30,7 @@ suite('SecretBytes', () => {
       inspect({ nested: [secret] }, { depth: 9 }),
       Object.values(secret).join(),
     ]
-    for (const text of shown) assert.doesNotMatch(text, /top|secret"|746f70|116, 111, 112/i)
+    for (const text of shown) assert.doesNotMatch(text, /hunter|68 ?75 ?6e|104,\s*117,\s*110/i)
   })
 
   test('has memory of its own, which no pool shares', () => {
