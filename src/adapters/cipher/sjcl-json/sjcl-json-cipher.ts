@@ -28,6 +28,9 @@ export const sjclJsonCipher = (
   return {
     format: SJCL_FORMAT,
 
+    // The format of the reference has no name in it: whatever names no other is taken for it.
+    recognizes: (envelope) => !envelope.startsWith('{"format":'),
+
     async encrypt(plaintext, dataKey, context) {
       checkSize(plaintext.length, context)
       const salt = random(new Uint8Array(SALT_BYTES))
