@@ -1,0 +1,123 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { FoundRow, Reads, Writes } from './messages.ts'
+import { APPLICATION_ID } from './schema.ts'
+
+const PRIVATE_KEY =
+  'pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, created_at AS createdAt'
+
+const ROOT_KEY = `id, provider, state, created_at AS createdAt, owner, lease_until AS leaseUntil, place,
+  algorithm, public_key_sha256 AS publicKeySha256`
+
+export const FIND_PRIVATE_KEY = `SELECT ${PRIVATE_KEY} FROM private_keys WHERE pub = ? AND source = ?`
+
+/** The empty text comes before every source. */
+export const LIST_PRIVATE_KEYS = `
+  SELECT ${PRIVATE_KEY} FROM private_keys WHERE (source, pub) > (?, ?) ORDER BY source, pub LIMIT ?`
+
+/** Steps from one distinct value to the next in the index, however many rows share it. */
+export const ROOT_KEYS_IN_USE = `
+  WITH RECURSIVE used (id) AS (
+    SELECT min(rootKey) FROM private_keys
+    UNION ALL
+    SELECT (SELECT min(rootKey) FROM private_keys WHERE rootKey > used.id) FROM used WHERE used.id IS NOT NULL
+  )
+  SELECT id FROM used WHERE id IS NOT NULL`
+
+const COUNT_BY_ROOT_KEY = `
+  SELECT rootKey, provider, count(*) AS rows FROM private_keys GROUP BY rootKey, provider ORDER BY rootKey, provider`
+
+const FIND_ROOT_KEY = `SELECT ${ROOT_KEY} FROM root_keys WHERE id = ?`
+
+export const prepareReads = (database: DatabaseSync): Reads => {
+  const findPrivateKey = database.prepare(FIND_PRIVATE_KEY)
+  const listPrivateKeys = database.prepare(LIST_PRIVATE_KEYS)
+  const rootKeysInUse = database.prepare(ROOT_KEYS_IN_USE)
+  const countByRootKey = database.prepare(COUNT_BY_ROOT_KEY)
+  const findRootKey = database.prepare(FIND_ROOT_KEY)
+  const listRootKeys = database.prepare(`SELECT ${ROOT_KEY} FROM root_keys ORDER BY number`)
+  const listAuditHeads = database.prepare(
+    'SELECT instance, sequence, hash, saved_at AS savedAt FROM audit_heads ORDER BY instance',
+  )
+  return {
+    findPrivateKey: ({ pub, source }) => findPrivateKey.get(pub, source),
+    listPrivateKeys: ({ after, limit }) => listPrivateKeys.all(after?.source ?? '', after?.pub ?? '', limit),
+    rootKeysInUse: () => rootKeysInUse.all(),
+    countByRootKey: () => countByRootKey.all(),
+    findRootKey: (id) => findRootKey.get(id),
+    listRootKeys: () => listRootKeys.all(),
+    listAuditHeads: () => listAuditHeads.all(),
+  }
+}
+
+const prepareRowWrites = (database: DatabaseSync): Pick<Writes, 'insertPrivateKey' | 'replaceWrapping'> => {
+  const insert = database.prepare(`
+    INSERT INTO private_keys
+      (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, created_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const replace = database.prepare(`
+    UPDATE private_keys SET encryptedDataKey = ?, provider = ?, rootKey = ?
+      WHERE pub = ? AND source = ? AND encryptedDataKey = ? AND provider = ? AND rootKey = ?`)
+  return {
+    insertPrivateKey: (row) => {
+      const { pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, createdAt } = row
+      insert.run(pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, createdAt)
+    },
+    replaceWrapping: ({ pub, source }, expected, next) => {
+      const { changes } = replace.run(
+        ...[next.encryptedDataKey, next.provider, next.rootKey],
+        ...[pub, source, expected.encryptedDataKey, expected.provider, expected.rootKey],
+      )
+      return Number(changes) > 0
+    },
+  }
+}
+
+const prepareRootKeyWrites = (
+  database: DatabaseSync,
+): Pick<Writes, 'claimRootKey' | 'renewClaim' | 'activateRootKey'> => {
+  const claim = database.prepare(`
+    INSERT INTO root_keys (id, provider, state, created_at, owner, lease_until, place)
+      VALUES (?, ?, 'claimed', ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+  const current = database.prepare(`
+    SELECT ${ROOT_KEY} FROM root_keys WHERE provider = ? AND state IN ('claimed', 'active')`)
+  const renew = database.prepare(`
+    UPDATE root_keys SET owner = ?, lease_until = ?
+      WHERE id = ? AND state = 'claimed' AND owner = ? AND lease_until = ?`)
+  const activate = database.prepare(`
+    UPDATE root_keys
+      SET state = 'active', owner = NULL, lease_until = NULL, algorithm = ?, public_key_sha256 = ?, created_at = ?
+      WHERE id = ? AND provider = ? AND state = 'claimed'`)
+  const find = database.prepare(FIND_ROOT_KEY)
+  const held = (id: string): FoundRow | undefined => find.get(id)
+  return {
+    claimRootKey: ({ id, provider, createdAt, owner, leaseUntil, place }) => {
+      claim.run(id, provider, createdAt, owner, leaseUntil, place)
+      return current.get(provider)
+    },
+    renewClaim: (id, expected, next) => {
+      renew.run(next.owner, next.leaseUntil, id, expected.owner, expected.leaseUntil)
+      return held(id)
+    },
+    activateRootKey: ({ id, provider, createdAt, algorithm, publicKeySha256 }) => {
+      activate.run(algorithm, publicKeySha256, createdAt, id, provider)
+      return held(id)
+    },
+  }
+}
+
+export const prepareWrites = (database: DatabaseSync): Writes => {
+  const saveAuditHead = database.prepare(`
+    INSERT INTO audit_heads (instance, sequence, hash, saved_at) VALUES (?, ?, ?, ?)
+      ON CONFLICT (instance) DO UPDATE
+      SET sequence = excluded.sequence, hash = excluded.hash, saved_at = excluded.saved_at
+      WHERE excluded.sequence >= audit_heads.sequence`)
+  return {
+    ...prepareRowWrites(database),
+    ...prepareRootKeyWrites(database),
+    saveAuditHead: ({ instance, sequence, hash, savedAt }) => {
+      saveAuditHead.run(instance, sequence, hash, savedAt)
+    },
+    // Writes the file's first page though the value stays, so that a full disk is noticed.
+    ping: () => database.exec(`PRAGMA application_id = ${APPLICATION_ID}`),
+  }
+}
