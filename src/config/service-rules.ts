@@ -1,0 +1,87 @@
+import { isHost, isLoopback, parseHostAndPort } from './address.ts'
+import { missing } from './read-settings.ts'
+import { type Mode, type ServiceSettings, ServiceSettingsSchema } from './service-settings.ts'
+
+type Found = Partial<ServiceSettings>
+type Name = keyof ServiceSettings
+
+const { properties } = ServiceSettingsSchema
+
+const needed = (found: Found, ...names: readonly Name[]): readonly string[] =>
+  names.filter((name) => found[name] === undefined).map((name) => missing(name, properties[name]))
+
+/** The providers by name or path, the one that writes first. */
+export const providerNames = ({ HSM_PROVIDER, HSM_READ_PROVIDERS }: Found): readonly string[] =>
+  [HSM_PROVIDER, ...(HSM_READ_PROVIDERS?.split(',') ?? [])].filter((name) => name !== undefined)
+
+const addressRules = ({ BIND, HEALTH_BIND }: Found, mode: Mode): readonly string[] => {
+  const problems: string[] = []
+  if (BIND !== undefined && !isHost(BIND)) {
+    problems.push(`BIND is ${JSON.stringify(BIND)}: it must be an IP address or localhost`)
+  } else if (mode === 'dev' && BIND !== undefined && !isLoopback(BIND)) {
+    problems.push(
+      `BIND is ${BIND}: in dev it must be a loopback address such as 127.0.0.1; for anything else use serve`,
+    )
+  }
+  if (HEALTH_BIND !== undefined && HEALTH_BIND !== 'off' && parseHostAndPort(HEALTH_BIND) === undefined) {
+    problems.push(
+      `HEALTH_BIND is ${JSON.stringify(HEALTH_BIND)}: it must be ${properties.HEALTH_BIND.allowed}`,
+    )
+  }
+  return problems
+}
+
+const tlsRules = (found: Found): readonly string[] => {
+  const { BIND, TLS_MODE, CLIENT_CERT_ALLOW_SELF_SIGNED: selfSigned } = found
+  if (TLS_MODE === 'disabled') {
+    if (BIND === undefined || !isHost(BIND) || isLoopback(BIND)) return []
+    return [
+      `TLS_MODE is disabled while BIND is ${BIND}: without TLS only a loopback address such as 127.0.0.1 is allowed`,
+    ]
+  }
+  if (TLS_MODE !== 'mtls') return []
+  const { MTLS_ALLOWED_CLIENT_FINGERPRINTS: list, MTLS_ALLOWED_CLIENT_FINGERPRINTS_FILE: file } = found
+  const problems = [...needed(found, 'SERVER_TLS_CERT_PATH', 'SERVER_TLS_KEY_PATH')]
+  if (selfSigned !== true) problems.push(...needed(found, 'CLIENT_CA_CERT_PATH'))
+  else if (list === undefined && file === undefined) {
+    const [problem] = needed(found, 'MTLS_ALLOWED_CLIENT_FINGERPRINTS')
+    problems.push(`${problem}, because CLIENT_CERT_ALLOW_SELF_SIGNED is true`)
+  }
+  if (list !== undefined && file !== undefined) {
+    problems.push(
+      'MTLS_ALLOWED_CLIENT_FINGERPRINTS and MTLS_ALLOWED_CLIENT_FINGERPRINTS_FILE are both set: give one of them',
+    )
+  }
+  return problems
+}
+
+const providerRules = (found: Found, mode: Mode): readonly string[] => {
+  const names = providerNames(found)
+  const problems: string[] = []
+  if (names.some((name) => name === '' || name !== name.trim())) {
+    problems.push(
+      `HSM_READ_PROVIDERS is ${JSON.stringify(found.HSM_READ_PROVIDERS)}: it must be ${properties.HSM_READ_PROVIDERS.allowed}`,
+    )
+  }
+  if (new Set(names).size < names.length) {
+    problems.push('HSM_READ_PROVIDERS names a provider twice, or the one of HSM_PROVIDER')
+  }
+  if (mode === 'serve' && names.includes('memory')) {
+    const name = found.HSM_PROVIDER === 'memory' ? 'HSM_PROVIDER' : 'HSM_READ_PROVIDERS'
+    problems.push(`${name} is memory, which is for dev only: it must be ${properties.HSM_PROVIDER.allowed}`)
+  }
+  return problems
+}
+
+const productionRules = (found: Found): readonly string[] => {
+  if (found.DATABASE_URL !== 'memory:') return []
+  return [`DATABASE_URL is memory:, which is for dev only: it must be ${properties.DATABASE_URL.allowed}`]
+}
+
+/** What no single variable shows. @returns one line for each thing that is wrong */
+export const checkService = (found: Found, mode: Mode): readonly string[] => [
+  ...addressRules(found, mode),
+  ...tlsRules(found),
+  ...providerRules(found, mode),
+  ...(mode === 'serve' ? productionRules(found) : []),
+]
