@@ -1,0 +1,69 @@
+import type { KeyObject } from 'node:crypto'
+import type { SecretBytes } from '../../../../domain/secret-bytes.ts'
+import { SessionError } from './session-error.ts'
+
+export interface DinamoTarget {
+  readonly host: string
+  readonly port: number
+}
+
+export interface DinamoCredentials {
+  /** 1 to 16 printable ASCII characters. */
+  readonly username: string
+  /** 1 to 16 printable ASCII characters; stays its giver's to dispose. */
+  readonly password: SecretBytes
+}
+
+/** Times in milliseconds. */
+export interface DinamoSessionOptions {
+  /** Asked at every opening. */
+  readonly credentials: () => DinamoCredentials
+  /** The certificates that are let in: SHA-256 of the DER, lower-case hex. */
+  readonly certificateSha256: readonly string[]
+  /** For the whole opening, login included. */
+  readonly connectTimeoutMs: number
+  /** For each reply. */
+  readonly operationTimeoutMs: number
+  /** For the making of an RSA key. */
+  readonly rsaTimeoutMs: number
+  /** Lets a device in that has no ECDHE suite. */
+  readonly allowStaticRsa: boolean
+  readonly rootKeyExportable: boolean
+}
+
+/** What the device makes of a block. Both refusals are answers: the block is a caller's. */
+export type DinamoAnswer =
+  /** 0 to 256 bytes, the receiver's to dispose. */
+  | { readonly kind: 'opened'; readonly bytes: SecretBytes }
+  | { readonly kind: 'refused'; readonly code: number }
+  | { readonly kind: 'no-such-object' }
+
+/**
+ * One login, for one operation at a time. An operation ends within its deadline; one that fails with a
+ * SessionError has destroyed the session.
+ *
+ * @throws TypeError for an argument that is not valid, or a second operation at once: nothing was sent, the
+ *   session is as it was
+ */
+export interface DinamoSession {
+  /** Whether an operation may begin: false once the peer closed, anything went wrong, or something unasked came. */
+  readonly usable: boolean
+  /** RSA-2048, permanent. */
+  createRootKey(name: string): Promise<'created' | 'exists'>
+  /** Undefined: no such object. Of any kind and size: the caller checks. */
+  exportPublicKey(name: string): Promise<KeyObject | undefined>
+  /** 32 bytes; the object is temporary and ends with the session. The caller disposes. */
+  makeDataKey(name: string): Promise<SecretBytes>
+  /** @param block 256 bytes */
+  unwrap(name: string, block: Uint8Array): Promise<DinamoAnswer>
+  /** At once; what is under way fails with `closed`. */
+  destroy(): void
+  /** Says goodbye, within a bound; resolves in any case. */
+  close(): Promise<void>
+}
+
+/** @throws SessionError; nothing of the attempt is left open */
+export const openDinamoSession = (
+  _target: DinamoTarget,
+  _options: DinamoSessionOptions,
+): Promise<DinamoSession> => Promise.reject(new SessionError('connect', 'not connected'))
