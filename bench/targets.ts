@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Running, start } from './support/processes.ts'
+
+/** Something that answers the four operations. */
+export interface Target {
+  readonly url: string
+  readonly startMs: number
+  readonly pid: number | undefined
+  /** Asks the service itself; undefined where nothing answers. */
+  readonly probe: string | undefined
+  stop(): Promise<void>
+  restart(): Promise<Target>
+}
+
+const script = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+const HSM_USER = { DINAMO_USERNAME: 'bench', DINAMO_PASSWORD: 'bench-password' }
+
+export interface SimulatorProcess {
+  readonly port: number
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly environment: Readonly<Record<string, string>>
+}
+
+export const startSimulatorProcess = async (folder: string): Promise<SimulatorProcess> => {
+  const running = await start(
+    process.execPath,
+    [
+      script('./support/simulator.ts'),
+      join(folder, 'hsm.json'),
+      HSM_USER.DINAMO_USERNAME,
+      HSM_USER.DINAMO_PASSWORD,
+    ],
+    {},
+  )
+  const { port, certificateSha256 } = JSON.parse(running.ready)
+  const environment = { ...HSM_USER, DINAMO_HOST: `127.0.0.1:${port}`, DINAMO_CERT_SHA256: certificateSha256 }
+  const settings = {
+    ...environment,
+    DINAMO_PADDING: 'auto',
+    DINAMO_ROOT_KEY_EXPORTABLE: false,
+    DINAMO_ALLOW_STATIC_RSA: false,
+    DINAMO_OPERATION_TIMEOUT_MS: 5_000,
+    DINAMO_CONNECT_TIMEOUT_MS: 3_000,
+    DINAMO_MAX_SESSIONS: 8,
+    HSM_DEADLINE_MS: 8_000,
+  }
+  return { port, settings, environment }
+}
+
+const targetOf = (running: Running, url: string, again: () => Promise<Target>, probe?: string): Target => ({
+  url,
+  startMs: running.startMs,
+  pid: running.process.pid,
+  probe,
+  stop: () => running.stop(),
+  async restart() {
+    await running.stop()
+    return await again()
+  },
+})
+
+export const startBareHttp = async (): Promise<Target> => {
+  const running = await start(process.execPath, [script('./limits/http.ts')], {})
+  return targetOf(running, running.ready, startBareHttp)
+}
+
+/** On a port of its own at every start. */
+export const startReference = async (folder: string, simulator: SimulatorProcess): Promise<Target> => {
+  const running = await start(process.execPath, [script('./reference/server.ts')], {
+    ...HSM_USER,
+    DINAMO_HOST: '127.0.0.1',
+    DINAMO_PORT: String(simulator.port),
+    REFERENCE_DB: join(folder, 'reference.sqlite'),
+  })
+  return targetOf(running, running.ready, () => startReference(folder, simulator))
+}
+
+/** `cofre serve` on a store of its own. @param environment more variables */
+export const startService = async (
+  folder: string,
+  simulator: SimulatorProcess,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Target> => {
+  const name = randomUUID()
+  const probe = join(folder, `${name.slice(0, 8)}.sock`)
+  const running = await start(
+    process.execPath,
+    ['--import', script('./support/probe.ts'), script('../bin/cofre.js'), 'serve'],
+    {
+      ...simulator.environment,
+      BIND: '127.0.0.1',
+      PORT: '0',
+      HEALTH_BIND: 'off',
+      TLS_MODE: 'disabled',
+      DATABASE_URL: `sqlite:${join(folder, `${name}.sqlite`)}`,
+      HSM_PROVIDER: 'dinamo',
+      RATE_LIMIT: 'off',
+      LOG_LEVEL: 'info',
+      COFRE_BENCH_PROBE: probe,
+      ...environment,
+    },
+    (line) => /listening/i.test(line) && /127\.0\.0\.1:\d+/.test(line),
+  )
+  const [address = ''] = /127\.0\.0\.1:\d+/.exec(running.ready) ?? []
+  return targetOf(running, `http://${address}`, () => startService(folder, simulator, environment), probe)
+}
