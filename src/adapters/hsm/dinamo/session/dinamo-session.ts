@@ -1,5 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import type { SecretBytes } from '../../../../domain/secret-bytes.ts'
+import { checkCredentials } from './arguments.ts'
+import { GuardedChannel } from './guarded-channel.ts'
+import { GuardedSession } from './guarded-session.ts'
+import { login } from './login.ts'
+import { openTcp } from './open-tcp.ts'
+import { openTls } from './open-tls.ts'
+import { makeSdk } from './sdk.ts'
 import { SessionError } from './session-error.ts'
 
 export interface DinamoTarget {
@@ -62,8 +69,32 @@ export interface DinamoSession {
   close(): Promise<void>
 }
 
-/** @throws SessionError; nothing of the attempt is left open */
-export const openDinamoSession = (
-  _target: DinamoTarget,
-  _options: DinamoSessionOptions,
-): Promise<DinamoSession> => Promise.reject(new SessionError('connect', 'not connected'))
+/**
+ * The SDK is loaded by the first call.
+ *
+ * @throws SessionError; nothing of the attempt is left open
+ * @throws TypeError for credentials that are not valid; nothing was sent
+ */
+export const openDinamoSession = async (
+  target: DinamoTarget,
+  options: DinamoSessionOptions,
+): Promise<DinamoSession> => {
+  const credentials = options.credentials()
+  checkCredentials(credentials)
+  const { connectTimeoutMs } = options
+  const opening = new AbortController()
+  const timer = setTimeout(
+    () => opening.abort(new SessionError('deadline', `no session within ${connectTimeoutMs} ms`)),
+    connectTimeoutMs,
+  )
+  try {
+    const sdk = await makeSdk()
+    const raw = await openTcp(target, opening.signal)
+    const channel = new GuardedChannel(await openTls(raw, options, opening.signal))
+    opening.signal.addEventListener('abort', () => channel.fail(opening.signal.reason))
+    await login(sdk, channel, credentials, connectTimeoutMs)
+    return new GuardedSession(sdk, channel, options)
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,165 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { SecretBytes } from '../../../../domain/secret-bytes.ts'
+import { checkBlock, checkName } from './arguments.ts'
+import type { DinamoAnswer, DinamoSession, DinamoSessionOptions } from './dinamo-session.ts'
+import { ERROR_CODE, isOwnFault } from './error-codes.ts'
+import type { Exchange, GuardedChannel } from './guarded-channel.ts'
+import { REPLY, type ReplyShape } from './reply-frame.ts'
+import { ALGORITHM, type DinamoSdk } from './sdk.ts'
+import { SessionError } from './session-error.ts'
+
+const CLOSE_TIMEOUT_MS = 1_000
+
+const deviceError = (code: number): never => {
+  throw new SessionError('device', `the HSM answered with error ${code}`, { code })
+}
+
+/** Devices give one form or the other, whatever they are asked for. @throws Error if it is neither */
+const parsePublicKey = (der: Buffer): KeyObject => {
+  try {
+    return createPublicKey({ key: der, format: 'der', type: 'spki' })
+  } catch {
+    return createPublicKey({ key: der, format: 'der', type: 'pkcs1' })
+  }
+}
+
+/** Precondition: the channel is logged in. */
+export class GuardedSession implements DinamoSession {
+  readonly #sdk: DinamoSdk
+  readonly #channel: GuardedChannel
+  readonly #options: DinamoSessionOptions
+  #busy = false
+  #closing = false
+
+  constructor(sdk: DinamoSdk, channel: GuardedChannel, options: DinamoSessionOptions) {
+    this.#sdk = sdk
+    this.#channel = channel
+    this.#options = options
+  }
+
+  get usable(): boolean {
+    return this.#channel.intact && !this.#closing
+  }
+
+  async createRootKey(name: string): Promise<'created' | 'exists'> {
+    checkName(name)
+    const { rootKeyExportable, rsaTimeoutMs } = this.#options
+    return await this.#turn(() =>
+      this.#exchange<unknown, 'created' | 'exists'>({
+        reply: REPLY.done,
+        deadlineMs: rsaTimeoutMs,
+        call: () => this.#sdk.key.create(name, ALGORITHM.rsa2048, rootKeyExportable, false),
+        read: () => 'created',
+        refused: (code) => (code === ERROR_CODE.objectExists ? 'exists' : deviceError(code)),
+      }),
+    )
+  }
+
+  async exportPublicKey(name: string): Promise<KeyObject | undefined> {
+    checkName(name)
+    return await this.#turn(() =>
+      this.#exchange<Buffer, KeyObject | undefined>({
+        reply: REPLY.publicKey,
+        call: () => this.#sdk.key.exportAsymmetricPub(name, true),
+        read: parsePublicKey,
+        refused: (code) => (code === ERROR_CODE.noSuchObject ? undefined : deviceError(code)),
+      }),
+    )
+  }
+
+  async makeDataKey(name: string): Promise<SecretBytes> {
+    checkName(name)
+    return await this.#turn(async () => {
+      await this.#exchange({
+        reply: REPLY.done,
+        call: () => this.#sdk.key.create(name, ALGORITHM.aes256, true, true),
+        read: () => undefined,
+      })
+      return await this.#exchange({
+        reply: REPLY.dataKey,
+        call: () => this.#sdk.key.exportSymmetric(name),
+        read: (bytes) => SecretBytes.copyOf(bytes),
+      })
+    })
+  }
+
+  async unwrap(name: string, block: Uint8Array): Promise<DinamoAnswer> {
+    checkName(name)
+    checkBlock(block)
+    return await this.#turn(async () => {
+      const answer = await this.#exchange<Buffer, DinamoAnswer>({
+        reply: REPLY.unwrapped,
+        call: () => this.#sdk.cryptography.dataUnenvelop(name, block),
+        read: (bytes) => ({ kind: 'opened', bytes: SecretBytes.copyOf(bytes) }),
+        refused: (code) => {
+          if (code === ERROR_CODE.noSuchObject) return { kind: 'no-such-object' }
+          return isOwnFault(code) ? deviceError(code) : { kind: 'refused', code }
+        },
+      })
+      await this.#confirm(name, answer)
+      return answer
+    })
+  }
+
+  /**
+   * An empty frame that nobody asked for, arriving just then, looks like the answer that a block does not open:
+   * a good key would be called bad. So whatever is not a data key is believed only once the next reply fits,
+   * too; it is one that no unwrapping can be answered with.
+   *
+   * It takes a moment, and the same one for every such answer: the clock must not tell a block of the right
+   * padding from one of the wrong.
+   */
+  async #confirm(name: string, answer: DinamoAnswer): Promise<void> {
+    if (answer.kind === 'no-such-object') return
+    if (answer.kind === 'opened' && answer.bytes.length === REPLY.dataKey.min) return
+    try {
+      await this.#exchange({
+        reply: REPLY.rsaPublicKey,
+        call: () => this.#sdk.key.exportAsymmetricPub(name, true),
+        read: parsePublicKey,
+      })
+    } catch (error) {
+      if (answer.kind === 'opened') answer.bytes[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  destroy(): void {
+    this.#channel.fail(new SessionError('closed', 'the session was destroyed'))
+  }
+
+  async close(): Promise<void> {
+    if (this.#busy) this.destroy()
+    const timer = setTimeout(() => this.destroy(), CLOSE_TIMEOUT_MS)
+    try {
+      if (this.usable) {
+        this.#closing = true
+        void this.#sdk.disconnect()
+      }
+      await this.#channel.closed()
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #turn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#busy) throw new TypeError('a session carries out one operation at a time')
+    if (this.#closing) throw new SessionError('closed', 'the session was closed')
+    this.#busy = true
+    try {
+      return await work()
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  #exchange<Value, Result>({
+    reply,
+    deadlineMs = this.#options.operationTimeoutMs,
+    refused = deviceError,
+    ...rest
+  }: Pick<Exchange<Value, Result>, 'call' | 'read'> &
+    Partial<Exchange<Value, Result>> & { readonly reply: ReplyShape }): Promise<Result> {
+    return this.#channel.exchange({ ...rest, replies: [reply], deadlineMs, refused })
+  }
+}
