@@ -25,9 +25,14 @@ export class WorkerThread {
     const exited = Promise.withResolvers<void>()
     this.opened = opened.promise
     this.exited = exited.promise
-    // A copy of the environment would be one more copy of every secret in it.
-    this.#worker = new Worker(WORKER, { workerData: options, name: 'cofre-sqlite', env: SHARE_ENV })
-    this.#worker.unref()
+    // A copy of the environment would be one more copy of every secret in it, and what the program was started
+    // with (a preloaded telemetry, say) is not for this thread.
+    this.#worker = new Worker(WORKER, {
+      name: 'cofre-sqlite',
+      workerData: options,
+      env: SHARE_ENV,
+      execArgv: [],
+    })
     let cause: Error | undefined
     this.#worker.on('message', (message: FromWorker) => {
       if (message.event === 'answer') return answered(message.id, message.outcome)
@@ -43,6 +48,8 @@ export class WorkerThread {
       exited.resolve()
       ended(because)
     })
+    // Last: a listener for messages undoes it.
+    this.#worker.unref()
     // Whoever only sends requests learns the same from `ended`.
     opened.promise.catch(() => undefined)
   }
