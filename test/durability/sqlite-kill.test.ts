@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { KeyIdentity } from '../../src/domain/private-key.ts'
+import { openAt, temporaryPath, withDatabase } from '../adapters/repository/sqlite/support.ts'
+import { numbered, type Store } from '../contracts/key-repository/samples.ts'
+import { rowNamed } from './sqlite-rows.ts'
+
+const CHILD = fileURLToPath(new URL('./sqlite-kill.child.ts', import.meta.url))
+
+/** More with COFRE_KILL_ROUNDS. */
+const ROUNDS = Number(process.env.COFRE_KILL_ROUNDS ?? 8)
+const MAX_DELAY_MS = 400
+const LIMIT = { timeout: 60_000 + ROUNDS * 10_000 }
+
+/** Runs writers, kills them at a random moment after their first acknowledgment. @returns what was acknowledged */
+const killedRound = async (path: string, round: number): Promise<readonly string[]> => {
+  const child = spawn(process.execPath, [CHILD, path, String(round)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let printed = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed += text
+  })
+  const closed = once(child, 'close')
+  await Promise.race([once(child.stdout, 'data'), closed])
+  await sleep(randomInt(MAX_DELAY_MS))
+  child.kill('SIGKILL')
+  const [, signal] = await closed
+  assert.equal(signal, 'SIGKILL', 'the writers ended by themselves')
+  return printed.split('\n').slice(0, -1)
+}
+
+/** Every row is what its name says it must be. @returns their names */
+const wholeRows = async (store: Store): Promise<readonly string[]> => {
+  const pubs: string[] = []
+  for (let after: KeyIdentity | undefined; ; ) {
+    const page = await store.listPrivateKeys(after === undefined ? { limit: 50 } : { after, limit: 50 })
+    for (const row of page) assert.deepEqual(row, rowNamed(row.pub))
+    pubs.push(...page.map(({ pub }) => pub))
+    after = page.at(-1)
+    if (after === undefined) return pubs
+  }
+}
+
+test(
+  `sqlite: nothing acknowledged is lost in ${ROUNDS} kills, and no row is half-written`,
+  LIMIT,
+  async (t) => {
+    const path = await temporaryPath(t)
+    const acknowledged: string[] = []
+    for (const round of numbered(ROUNDS)) {
+      acknowledged.push(...(await killedRound(path, round)))
+      const store = await openAt(t, path)
+      const pubs = await wholeRows(store)
+      await store.close()
+      const stored = new Set(pubs)
+      assert.equal(stored.size, pubs.length, 'an identity has two rows')
+      assert.deepEqual(
+        acknowledged.filter((pub) => !stored.has(pub)),
+        [],
+        'acknowledged rows are missing',
+      )
+      const check = withDatabase(path, (database) => database.prepare('PRAGMA integrity_check').all())
+      assert.deepEqual(
+        check.map((row) => ({ ...row })),
+        [{ integrity_check: 'ok' }],
+      )
+    }
+    assert.ok(acknowledged.length >= ROUNDS)
+    t.diagnostic(`${acknowledged.length} rows were acknowledged before ${ROUNDS} kills; all are there`)
+  },
+)
