@@ -105,7 +105,7 @@ export const failsWith =
   (kind: SessionErrorKind, code?: number) =>
   (error: unknown): true => {
     assert.ok(error instanceof SessionError, String(error))
-    assert.equal(error.kind, kind, String(error.cause ?? error))
+    assert.equal(error.kind, kind, error.message)
     assert.equal(error.code, code)
     return true
   }
