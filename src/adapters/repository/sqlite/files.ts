@@ -8,7 +8,9 @@ const FOLDER_OWNER_ONLY = 0o700
 /** What SQLite keeps beside the database gets the database's mode when it is made, but may be there already. */
 const COMPANIONS = ['-wal', '-shm', '-journal']
 
+/** Windows has no such thing. */
 const flushFolder = (path: string): void => {
+  if (process.platform === 'win32') return
   const folder = openSync(path, 'r')
   try {
     fsyncSync(folder)
@@ -23,9 +25,14 @@ const ensureFolder = (path: string): void => {
   if (made !== undefined) flushFolder(dirname(made))
 }
 
+/** Another process may make it at the same moment. */
 const createFile = (path: string): void => {
   ensureFolder(dirname(path))
-  closeSync(openSync(path, 'wx', OWNER_ONLY))
+  try {
+    closeSync(openSync(path, 'wx', OWNER_ONLY))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
   flushFolder(dirname(path))
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
 import { suite, test } from 'node:test'
 import { activeOf, claimOf, rootKeyId, rowOf } from '../../../contracts/key-repository/samples.ts'
 import { openAt, temporaryPath, withDatabase } from './support.ts'
@@ -6,6 +7,9 @@ import { openAt, temporaryPath, withDatabase } from './support.ts'
 /** As somebody who can write to the file may do, past every constraint. */
 const alter = (path: string, statement: string): void =>
   withDatabase(path, (database) => database.exec(`PRAGMA ignore_check_constraints = ON; ${statement}`))
+
+/** The first page describes the tables, and opening reads no other. */
+const PAGE_BYTES = 4096
 
 const integrityFailure = { name: 'KmsError', code: 'integrity_failure' }
 
@@ -113,4 +117,17 @@ suite('sqlite: nonsense in the file is an integrity failure', () => {
       await assert.rejects(store.listAuditHeads(), integrityFailure)
     })
   }
+
+  test('in the pages of the file', async (t) => {
+    const path = await temporaryPath(t)
+    const before = await openAt(t, path)
+    await before.insertPrivateKey(rowOf())
+    await before.close()
+    const bytes = await readFile(path)
+    await writeFile(path, bytes.fill(0x5a, PAGE_BYTES))
+    const store = await openAt(t, path)
+    await assert.rejects(store.findPrivateKey(rowOf()), integrityFailure)
+    await assert.rejects(store.listPrivateKeys({ limit: 10 }), integrityFailure)
+    await assert.rejects(store.insertPrivateKey(rowOf({ source: 'backup' })), integrityFailure)
+  })
 })
