@@ -1,0 +1,70 @@
+import { SecretBytes } from '../../domain/secret-bytes.ts'
+
+const BACKSLASH = 0x5c
+const QUOTE = 0x22
+const HEX = Buffer.from('0123456789abcdef')
+const SHORT_ESCAPES: ReadonlyMap<number, number> = new Map(
+  ['""', '\\\\', '\bb', '\ff', '\nn', '\rr', '\tt'].map((pair) => [pair.charCodeAt(0), pair.charCodeAt(1)]),
+)
+
+/** How many bytes each byte of UTF-8 needs in a JSON string. */
+const WIDTH = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (SHORT_ESCAPES.has(byte)) return 2
+  return byte < 0x20 ? 6 : 1
+})
+
+const textLength = (text: Uint8Array): number => {
+  let length = 2
+  for (let at = 0; at < text.length; at += 1) length += WIDTH[text[at] as number] as number
+  return length
+}
+
+/** @returns the index behind the closing quote */
+const writeText = (text: Uint8Array, out: Buffer, from: number): number => {
+  let to = from
+  out[to++] = QUOTE
+  for (let at = 0; at < text.length; at += 1) {
+    const byte = text[at] as number
+    if (WIDTH[byte] === 1) {
+      out[to++] = byte
+      continue
+    }
+    out[to++] = BACKSLASH
+    const short = SHORT_ESCAPES.get(byte)
+    if (short !== undefined) {
+      out[to++] = short
+      continue
+    }
+    to += out.write('u00', to, 'latin1')
+    out[to++] = HEX[byte >> 4] as number
+    out[to++] = HEX[byte & 15] as number
+  }
+  out[to++] = QUOTE
+  return to
+}
+
+/**
+ * A JSON object with secret members, which go from bytes to bytes. The caller disposes of it, and of what it
+ * gave.
+ *
+ * @param members in the order in which they are written; secrets are valid UTF-8
+ */
+export const jsonObject = (members: Readonly<Record<string, string | SecretBytes>>): SecretBytes => {
+  const parts = Object.entries(members).map(([name, value], index) => ({
+    head: Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(name)}:`),
+    value: typeof value === 'string' ? Buffer.from(JSON.stringify(value)) : value,
+  }))
+  const length = parts.reduce(
+    (sum, { head, value }) =>
+      sum + head.length + (value instanceof SecretBytes ? textLength(value.bytes) : value.length),
+    1,
+  )
+  return SecretBytes.fill(length, (out) => {
+    let at = 0
+    for (const { head, value } of parts) {
+      at += head.copy(out, at)
+      at = value instanceof SecretBytes ? writeText(value.bytes, out, at) : at + value.copy(out, at)
+    }
+    out.write('}', at, 'latin1')
+  })
+}
