@@ -66,7 +66,7 @@ export class SessionPool<S extends PooledSession> {
   readonly #idle: Member<S>[] = []
   readonly #inUse = new Set<Member<S>>()
   readonly #closing = new Set<Promise<void>>()
-  #opening = 0
+  readonly #opening = new Set<Promise<void>>()
   #generation = 0
   #noOpeningBefore = Number.NEGATIVE_INFINITY
   #closed = false
@@ -123,6 +123,7 @@ export class SessionPool<S extends PooledSession> {
       await withDeadline(drained, deadline, 'the last operations').catch(() => undefined)
     }
     for (const { session } of this.#inUse) session.destroy()
+    await withDeadline(Promise.all(this.#opening), deadline, 'the last openings').catch(() => undefined)
     await Promise.all(this.#closing)
   }
 
@@ -130,7 +131,7 @@ export class SessionPool<S extends PooledSession> {
   get #taken(): number {
     let inUse = 0
     for (const { generation } of this.#inUse) if (generation === this.#generation) inUse++
-    return this.#idle.length + inUse + this.#opening + this.#closing.size
+    return this.#idle.length + inUse + this.#opening.size + this.#closing.size
   }
 
   #serve(): void {
@@ -143,12 +144,15 @@ export class SessionPool<S extends PooledSession> {
       this.#lendIdle()
     }
     while (
-      this.#opening < Math.min(this.#queue.length, maxOpening) &&
+      this.#opening.size < Math.min(this.#queue.length, maxOpening) &&
       this.#taken < maxSessions &&
       this.#mayOpen()
     ) {
-      this.#opening++
-      void this.#open(this.#generation)
+      const opening: Promise<void> = this.#open(this.#generation).then(() => {
+        this.#opening.delete(opening)
+        this.#serve()
+      })
+      this.#opening.add(opening)
     }
   }
 
@@ -190,7 +194,6 @@ export class SessionPool<S extends PooledSession> {
   async #open(generation: number): Promise<void> {
     try {
       const session = await this.#options.open()
-      this.#opening--
       const member = {
         session,
         openedAt: this.#time.now(),
@@ -202,15 +205,13 @@ export class SessionPool<S extends PooledSession> {
       if (waiting === undefined) this.#settle(member)
       else waiting.grant(this.#lend(member))
     } catch (error) {
-      this.#opening--
       this.#openingFailed(error)
     }
-    this.#serve()
   }
 
   #openingFailed(error: unknown): void {
     const failure = error instanceof Error ? error : new Error('a session could not be opened')
-    const noRoom = this.#options.classify(error) === 'no-room'
+    const noRoom = this.#options.classify(error, 'opening') === 'no-room'
     const { first } = this.#queue
     const oldest = noRoom && first?.fresh ? this.#idle.shift() : undefined
     if (oldest !== undefined) {

@@ -21,8 +21,8 @@ export interface PooledSession {
  */
 export type FaultKind = 'answer' | 'session' | 'spent' | 'login-refused' | 'no-room' | 'defect'
 
-/** A vendor's view of its own errors. */
-export type Classify = (error: unknown) => FaultKind
+/** A vendor's view of its own errors, met when a session was opened or when it was used. */
+export type Classify = (error: unknown, when: 'opening' | 'use') => FaultKind
 
 /** Too many wait for a session, or one waited too long. */
 export class NoSessionFree extends Error {
