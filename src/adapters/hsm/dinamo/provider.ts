@@ -1,0 +1,52 @@
+import { KmsError } from '../../../domain/errors.ts'
+import { SecretBytes } from '../../../domain/secret-bytes.ts'
+import type { HsmProvider } from '../../../ports/hsm-provider.port.ts'
+import { type DinamoConfiguration, DinamoConfigurationSchema, WRAPPING_OF } from './configuration.ts'
+import { DinamoHsm } from './dinamo-hsm.ts'
+import { parseFingerprints, parseTargets } from './targets.ts'
+
+const RSA_TIMEOUT_MS = 60_000
+
+const minHosts = ({ ROOT_KEY_MIN_HOSTS: wanted }: DinamoConfiguration, hosts: number): number => {
+  if (wanted === undefined || wanted <= hosts) return wanted ?? hosts
+  throw new KmsError('start_refused', {
+    message: `ROOT_KEY_MIN_HOSTS is ${wanted}: it must be at most ${hosts}, the number of hosts in DINAMO_HOST`,
+  })
+}
+
+export const provider: HsmProvider<typeof DinamoConfigurationSchema> = {
+  name: 'dinamo',
+  configuration: DinamoConfigurationSchema,
+  create: async (configuration, { logger, random }) => {
+    const targets = parseTargets(configuration.DINAMO_HOST)
+    const certificateSha256 = parseFingerprints(configuration.DINAMO_CERT_SHA256)
+    const neededHosts = minHosts(configuration, targets.length)
+    if (configuration.DINAMO_ALLOW_STATIC_RSA) {
+      logger.warn(
+        { setting: 'DINAMO_ALLOW_STATIC_RSA' },
+        "TLS without forward secrecy is allowed: whoever gets the HSM's TLS key reads every data key ever recorded",
+      )
+    }
+    const username = configuration.DINAMO_USERNAME
+    const password = SecretBytes.fromUtf8(configuration.DINAMO_PASSWORD)
+    return new DinamoHsm({
+      targets,
+      session: {
+        credentials: () => ({ username, password }),
+        certificateSha256,
+        connectTimeoutMs: configuration.DINAMO_CONNECT_TIMEOUT_MS,
+        operationTimeoutMs: configuration.DINAMO_OPERATION_TIMEOUT_MS,
+        rsaTimeoutMs: RSA_TIMEOUT_MS,
+        allowStaticRsa: configuration.DINAMO_ALLOW_STATIC_RSA,
+        rootKeyExportable: configuration.DINAMO_ROOT_KEY_EXPORTABLE,
+      },
+      account: username,
+      candidates: WRAPPING_OF[configuration.DINAMO_PADDING],
+      deadlineMs: configuration.HSM_DEADLINE_MS,
+      maxSessions: configuration.DINAMO_MAX_SESSIONS,
+      neededHosts,
+      logger,
+      random,
+    })
+  },
+}

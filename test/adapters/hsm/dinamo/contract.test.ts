@@ -1,0 +1,14 @@
+import { hsmContract } from '../../../contracts/hsm.contract.ts'
+import { Devices, openOver } from './support.ts'
+
+for (const hosts of [1, 2]) {
+  hsmContract(`Dinamo, ${hosts} host${hosts > 1 ? 's' : ''}`, async (t) =>
+    openOver(t, await Devices.start(t, hosts)),
+  )
+}
+hsmContract('Dinamo, OAEP with SHA-1', async (t) =>
+  openOver(t, await Devices.start(t, 1, { padding: 'oaep-sha1' })),
+)
+hsmContract('Dinamo, PKCS#1 v1.5', async (t) =>
+  openOver(t, await Devices.start(t, 1, { padding: 'pkcs1' }), { candidates: ['rsa-pkcs1-v15'] }),
+)
