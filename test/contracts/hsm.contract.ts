@@ -108,8 +108,8 @@ export const hsmContract = (name: string, open: OpenHsm): void => {
       assert.equal(publicKey.type, 'public')
       assert.ok(isRootKeyShape(publicKey))
       const read = await hsm.getPublicKey(referenceTo(claim.id, publicKey, hsm))
-      assert.ok(read !== undefined && read.equals(publicKey))
-      assert.equal(read.type, 'public')
+      assert.equal(read?.equals(publicKey), true)
+      assert.equal(read?.type, 'public')
     })
 
     test('leaves a root key that exists as it is, and gives its public half', async (t) => {
