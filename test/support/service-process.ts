@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+export interface ServiceProcess {
+  readonly child: ChildProcess
+  readonly pid: number
+  readonly url: string
+  /** All that it printed so far. */
+  readonly output: readonly string[]
+  /** Ends it in order. @returns its exit code */
+  stop(): Promise<number | null>
+  kill(): Promise<void>
+}
+
+export const COFRE = fileURLToPath(new URL('../../bin/cofre.js', import.meta.url))
+
+const START_DEADLINE_MS = 60_000
+
+/** The variables of the test's own environment that a program needs to run at all. */
+const inherited = (): NodeJS.ProcessEnv => {
+  const { PATH, HOME, TMPDIR } = process.env
+  return { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }) }
+}
+
+/**
+ * Starts `cofre COMMAND` as an operator would, and waits until it says that it is ready.
+ *
+ * @throws Error with what it printed, if it ends first
+ */
+export const startServiceProcess = async (
+  command: 'serve' | 'dev',
+  environment: Readonly<Record<string, string>>,
+  { nodeArguments = [] }: { readonly nodeArguments?: readonly string[] } = {},
+): Promise<ServiceProcess> => {
+  const child = spawn(process.execPath, [...nodeArguments, COFRE, command], {
+    env: { ...inherited(), ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output: string[] = []
+  const ready = Promise.withResolvers<string>()
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      output.push(line)
+      const [, url] = /"url":"([^"]+)".*"msg":"ready"/.exec(line) ?? []
+      if (url !== undefined) ready.resolve(url)
+    })
+  }
+  const exited = once(child, 'close')
+  void exited.then(() => ready.reject(new Error(`ended before it was ready:\n${output.join('\n')}`)))
+  const timer = setTimeout(() => {
+    child.kill('SIGKILL')
+  }, START_DEADLINE_MS)
+  try {
+    const url = await ready.promise
+    return {
+      child,
+      pid: child.pid as number,
+      url,
+      output,
+      async stop() {
+        child.kill('SIGTERM')
+        await exited
+        return child.exitCode
+      },
+      async kill() {
+        child.kill('SIGKILL')
+        await exited
+      },
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+}
