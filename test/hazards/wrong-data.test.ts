@@ -98,8 +98,14 @@ suite('whatever is wrong data in the SDK is right, or an error', TIMEOUT, () => 
     await assertFails(session, session.makeDataKey('a'), 'protocol')
   })
 
-  test('big-reply', (t) =>
-    assertExportFails(t, { kind: 'oversize', bytes: 1 }, { kind: 'oversize', bytes: 20_000 }))
+  test('big-reply', async (t) => {
+    await assertExportFails(t, { kind: 'oversize', bytes: 1 }, { kind: 'oversize', bytes: 20_000 })
+    for (const bytes of [1, 224, 225, 20_000]) {
+      const { session, faults, block } = await rootKeyFor(t)
+      faults.next('dataUnenvelop', { kind: 'oversize', bytes })
+      await assertFails(session, session.unwrap(ROOT, block), 'protocol')
+    }
+  })
 
   test('garbage-id', (t) =>
     assertExportFails(

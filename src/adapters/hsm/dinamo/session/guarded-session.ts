@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { SecretBytes } from '../../../../domain/secret-bytes.ts'
+import { DATA_KEY_BYTES } from '../../../../domain/wrapped-data-key.ts'
 import { checkBlock, checkName } from './arguments.ts'
 import type { DinamoAnswer, DinamoSession, DinamoSessionOptions } from './dinamo-session.ts'
 import { ERROR_CODE, isOwnFault } from './error-codes.ts'
@@ -22,6 +23,9 @@ const parsePublicKey = (der: Buffer): KeyObject => {
     return createPublicKey({ key: der, format: 'der', type: 'pkcs1' })
   }
 }
+
+const isDataKey = (answer: DinamoAnswer): answer is DinamoAnswer & { readonly kind: 'opened' } =>
+  answer.kind === 'opened' && answer.bytes.length === DATA_KEY_BYTES
 
 /** Precondition: the channel is logged in. */
 export class GuardedSession implements DinamoSession {
@@ -87,41 +91,39 @@ export class GuardedSession implements DinamoSession {
     checkName(name)
     checkBlock(block)
     return await this.#turn(async () => {
-      const answer = await this.#exchange<Buffer, DinamoAnswer>({
-        reply: REPLY.unwrapped,
-        call: () => this.#sdk.cryptography.dataUnenvelop(name, block),
-        read: (bytes) => ({ kind: 'opened', bytes: SecretBytes.copyOf(bytes) }),
-        refused: (code) => {
-          if (code === ERROR_CODE.noSuchObject) return { kind: 'no-such-object' }
-          return isOwnFault(code) ? deviceError(code) : { kind: 'refused', code }
-        },
-      })
-      await this.#confirm(name, answer)
-      return answer
+      const answer = await this.#unenvelop(name, block)
+      return isDataKey(answer) ? answer : await this.#confirm(name, block, answer)
+    })
+  }
+
+  #unenvelop(name: string, block: Uint8Array): Promise<DinamoAnswer> {
+    return this.#exchange<Buffer, DinamoAnswer>({
+      reply: REPLY.unwrapped,
+      call: () => this.#sdk.cryptography.dataUnenvelop(name, block),
+      read: (bytes) => ({ kind: 'opened', bytes: SecretBytes.copyOf(bytes) }),
+      refused: (code) => {
+        if (code === ERROR_CODE.noSuchObject) return { kind: 'no-such-object' }
+        return isOwnFault(code) ? deviceError(code) : { kind: 'refused', code }
+      },
     })
   }
 
   /**
-   * An empty frame that nobody asked for, arriving just then, looks like the answer that a block does not open:
-   * a good key would be called bad. So whatever is not a data key is believed only once the next reply fits,
-   * too; it is one that no unwrapping can be answered with.
+   * Asks again where the answer was no data key. An empty frame that nobody asked for, or a damaged reply, would
+   * make a good key look bad; but a good key's second answer is a data key, be it the late first one, and shows
+   * that this session can't be trusted. What is bad is so twice.
    *
-   * It takes a moment, and the same one for every such answer: the clock must not tell a block of the right
-   * padding from one of the wrong.
+   * Every such answer takes the same two rounds: the clock must not tell a block of the right padding from one
+   * of the wrong.
    */
-  async #confirm(name: string, answer: DinamoAnswer): Promise<void> {
-    if (answer.kind === 'no-such-object') return
-    if (answer.kind === 'opened' && answer.bytes.length === REPLY.dataKey.min) return
-    try {
-      await this.#exchange({
-        reply: REPLY.rsaPublicKey,
-        call: () => this.#sdk.key.exportAsymmetricPub(name, true),
-        read: parsePublicKey,
-      })
-    } catch (error) {
-      if (answer.kind === 'opened') answer.bytes[Symbol.dispose]()
-      throw error
-    }
+  async #confirm(name: string, block: Uint8Array, first: DinamoAnswer): Promise<DinamoAnswer> {
+    if (first.kind === 'opened') first.bytes[Symbol.dispose]()
+    const second = await this.#unenvelop(name, block)
+    if (!isDataKey(second)) return second
+    second.bytes[Symbol.dispose]()
+    const failure = new SessionError('protocol', 'two answers to one question differ')
+    this.#channel.fail(failure)
+    throw failure
   }
 
   destroy(): void {

@@ -1,3 +1,5 @@
+import { DATA_KEY_BYTES } from '../../../../domain/wrapped-data-key.ts'
+
 /** `u32 id, u32 word, payload`, little-endian. The word is the payload's length, or an error's code. */
 export const HEADER_BYTES = 8
 
@@ -20,11 +22,9 @@ const sized = (min: number, max = min): ReplyShape => ({ ids: [OK_ID], min, max 
 export const REPLY = {
   challenge: { ids: [OK_ID, ...RESTRICTED_IDS], min: 16, max: 16 },
   done: sized(0),
-  dataKey: sized(32),
+  dataKey: sized(DATA_KEY_BYTES),
   /** SubjectPublicKeyInfo or PKCS#1, from Ed25519 to RSA-8192. */
   publicKey: sized(44, 4_096),
-  /** No reply to an unwrapping is so long. */
-  rsaPublicKey: sized(257, 4_096),
   unwrapped: sized(0, 256),
 } as const satisfies Record<string, ReplyShape>
 

@@ -71,13 +71,19 @@ suite('a guarded session', TIMEOUT, () => {
   test('takes every error code but those of the device’s own faults for an answer', async (t) => {
     const { session, faults, block, value } = await rootKeyFor(t)
     for (const code of [5008, 5009, 5021, 5022, 5109, 4_711, 0x7fffffff]) {
-      faults.next('dataUnenvelop', { kind: 'error', code })
+      faults.next('dataUnenvelop', { kind: 'error', code }, 2)
       assert.deepEqual(await session.unwrap(ROOT, block), { kind: 'refused', code })
     }
     const answer = await session.unwrap(ROOT, block)
     assert.ok(answer.kind === 'opened')
     using opened = answer.bytes
     assert.ok(opened.equals(value))
+  })
+
+  test('does not believe that a good block is bad, where the second answer differs', async (t) => {
+    const { session, faults, block } = await rootKeyFor(t)
+    faults.next('dataUnenvelop', { kind: 'error', code: 5021 })
+    await assertFails(session, session.unwrap(ROOT, block), 'protocol')
   })
 
   for (const code of [5001, 5002, 5006, 5019, 5020, 5023]) {
