@@ -122,8 +122,7 @@ export class Host<S extends PooledSession> {
 
   /** Looks at it, unless it serves, is being looked at, or has to be left alone for now. */
   bringIn(): void {
-    if (this.#admitted || this.#probing || this.#closed || this.#breaker.probeInMs > 0) return
-    void this.#probe()
+    if (this.#breaker.probeInMs === 0) this.#look()
   }
 
   /** What it has shown no longer counts: it must show it again before it serves. */
@@ -172,6 +171,10 @@ export class Host<S extends PooledSession> {
   #learn(kind: FaultKind, error: unknown): void {
     if (kind === 'login-refused') this.#goOut('login-refused', error)
     else if (kind === 'session' && this.#breaker.failed()) this.#goOut('failures', error)
+  }
+
+  #look(): void {
+    if (!this.#admitted && !this.#probing && !this.#closed) void this.#probe()
   }
 
   async #probe(): Promise<void> {
@@ -225,7 +228,7 @@ export class Host<S extends PooledSession> {
     this.#report(reason, error, pauseMs)
     this.#pool.retire(this.#lastProblem)
     this.#cancelTimer?.()
-    this.#cancelTimer = this.#options.time.after(pauseMs, () => this.bringIn(), 'background')
+    this.#cancelTimer = this.#options.time.after(pauseMs, () => this.#look(), 'background')
     this.#options.onChange()
   }
 
