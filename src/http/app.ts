@@ -58,7 +58,7 @@ export const buildApp = (deps: AppDeps): HttpApp => {
     routerOptions: { ignoreTrailingSlash: false, ignoreDuplicateSlashes: false, caseSensitive: true },
     rewriteUrl: ({ url = '/' }) => escapePercent(url),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
-    clientErrorHandler: clientErrorHandler(logger),
+    clientErrorHandler: clientErrorHandler(logger, () => inFlight),
     serverFactory: (handler) =>
       createServer(handler, { limits, tls: deps.tls, warn: (message) => logger.warn({}, message) }),
   }).withTypeProvider<TypeBoxTypeProvider>()

@@ -38,7 +38,10 @@ export const createServer = (handler: RequestListener, deps: ServerDeps): Server
     requireHostHeader: false,
   }
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
-    response.once('close', () => (request as WipedRequest).wipe())
+    response.once('close', () => {
+      ;(request as WipedRequest).wipe()
+      scrubStackSoon()
+    })
     handler(request, response)
   }
   const server =

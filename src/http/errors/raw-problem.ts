@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import { SECURITY_HEADERS } from '../plugins/security-headers.ts'
@@ -31,17 +31,21 @@ export const answerRaw = (socket: Socket, code: HttpErrorCode): Problem => {
   return body
 }
 
-/** For what Node could not parse, or waited for too long. */
+/**
+ * For what Node could not parse, or waited for too long. It is not answered where an answer could be taken for
+ * that of another request: one that is complete and still at work, or whose answer has begun.
+ */
 export const clientErrorHandler =
-  (log: FastifyBaseLogger) =>
+  (log: FastifyBaseLogger, inFlight: () => Iterable<ServerResponse>) =>
   (error: Error & { code?: unknown; rawPacket?: unknown }, socket: Socket): void => {
     const reason = typeof error.code === 'string' ? error.code : error.name
     // Whatever could not be parsed may hold a key.
     if (Buffer.isBuffer(error.rawPacket)) error.rawPacket.fill(0)
     const address = socket.remoteAddress
-    // A second answer on a connection that has begun one would be read as part of it.
-    const begun = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent === true
-    if (!socket.writable || begun || reason === 'ECONNRESET') {
+    const taken = [...inFlight()].some(
+      (response) => response.socket === socket && (response.headersSent || response.req.complete),
+    )
+    if (!socket.writable || taken || reason === 'ECONNRESET') {
       socket.destroy()
       log.debug({ reason, address }, 'connection ended')
       return

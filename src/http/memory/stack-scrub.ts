@@ -8,8 +8,9 @@ const descend = (n: number, a: number, b: number, c: number, d: number, e: numbe
 }
 
 /**
- * OpenSSL's reads leave up to 16 KiB of plaintext in native stack frames that are dead afterwards: a deep call
- * soon after overwrites them. Scheduled once for all reads of a turn of the event loop.
+ * Native code leaves secrets in stack frames that are dead afterwards: OpenSSL's reads up to 16 KiB of plaintext,
+ * its key derivations and RSA padding the data key. A deep call soon after overwrites them. Scheduled once for
+ * all that happens in a turn of the event loop.
  */
 export const scrubStackSoon = (): void => {
   if (scheduled) return
