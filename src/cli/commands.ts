@@ -1,0 +1,26 @@
+import type { Command } from './command.ts'
+
+interface Entry {
+  readonly summary: string
+  readonly load: () => Promise<Command>
+}
+
+/** Every command, imported only when it is called. */
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  serve: {
+    summary: 'production: everything from the environment',
+    load: async () => (await import('./serve.ts')).serve,
+  },
+  dev: {
+    summary: 'development: simulated HSM and SQLite, nothing to configure',
+    load: async () => (await import('./dev.ts')).dev,
+  },
+  simulator: {
+    summary: 'the Dinamo HSM simulator alone (--help for its options)',
+    load: async () => (await import('./simulator.ts')).simulator,
+  },
+  version: {
+    summary: 'the version',
+    load: async () => (await import('./version.ts')).version,
+  },
+}

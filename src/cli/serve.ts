@@ -1,0 +1,16 @@
+import { loadProvider } from '../adapters/hsm/provider-registry.ts'
+import { forgetSecrets, readConfiguration } from '../config/configuration.ts'
+import { openLogger } from '../service/logger.ts'
+import { startService } from '../service/start-service.ts'
+import { type Command, UsageError } from './command.ts'
+
+/** Production: everything from the environment. */
+export const serve: Command = async ({ args, environment, stopped }) => {
+  if (args.length > 0) throw new UsageError('takes no arguments: every setting is an environment variable')
+  const configuration = await readConfiguration('serve', { environment, loadProvider })
+  forgetSecrets(environment, configuration)
+  const logger = openLogger(configuration.service.LOG_LEVEL)
+  const service = await startService(configuration, logger)
+  await stopped
+  await service.stop()
+}

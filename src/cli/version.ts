@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs'
+import { findPackageJSON } from 'node:module'
+import type { Command } from './command.ts'
+import { UsageError } from './command.ts'
+
+const readVersion = (): string => {
+  const path = findPackageJSON(import.meta.url)
+  if (path === undefined) throw new Error('package.json is missing')
+  return (JSON.parse(readFileSync(path, 'utf8')) as { readonly version: string }).version
+}
+
+export const version: Command = async ({ args, print }) => {
+  if (args.length > 0) throw new UsageError('takes no arguments')
+  print(`cofre ${readVersion()} on Node.js ${process.version}\n`)
+}

@@ -1,0 +1,21 @@
+import { destination, type Logger, pino } from 'pino'
+import { errorFields } from '../http/errors/error-fields.ts'
+
+export type ServiceLogger = Logger
+
+const STANDARD_OUTPUT = 1
+const MAX_BUFFERED_BYTES = 16 * 1024 * 1024
+
+/**
+ * JSON lines on standard output. They are written beside the event loop, so that a reader that stops reading
+ * holds up no request; past a bound lines are dropped. What waits is written when the process exits.
+ */
+export const openLogger = (level: string): ServiceLogger => {
+  const output = destination({
+    dest: STANDARD_OUTPUT,
+    sync: false,
+    minLength: 0,
+    maxLength: MAX_BUFFERED_BYTES,
+  })
+  return pino({ level, base: { pid: process.pid }, serializers: { err: errorFields } }, output)
+}

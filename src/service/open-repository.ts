@@ -1,0 +1,26 @@
+import type { ServiceSettings } from '../config/service-settings.ts'
+import type { AuditHeadRepository, KeyRepositoryPort } from '../ports/key-repository.port.ts'
+
+export type Repository = KeyRepositoryPort & AuditHeadRepository
+
+const SQLITE = 'sqlite:'
+
+/**
+ * The store that DATABASE_URL names; its driver is imported only then.
+ *
+ * @throws KmsError `start_refused` or `store_unavailable`
+ */
+export const openRepository = async ({
+  DATABASE_URL: url,
+  STORE_TIMEOUT_MS: deadlineMs,
+}: Pick<ServiceSettings, 'DATABASE_URL' | 'STORE_TIMEOUT_MS'>): Promise<Repository> => {
+  if (url.startsWith(SQLITE)) {
+    const { openSqliteKeyRepository } = await import('../adapters/repository/sqlite/sqlite-key-repository.ts')
+    return await openSqliteKeyRepository({ path: url.slice(SQLITE.length), deadlineMs })
+  }
+  if (url === 'memory:') {
+    const { openMemoryKeyRepository } = await import('../adapters/repository/memory/memory-key-repository.ts')
+    return await openMemoryKeyRepository()
+  }
+  throw new Error('unreachable: DATABASE_URL was checked when it was read')
+}
