@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { UNRESTRICTED } from '../domain/caller.ts'
 import type { KeyOperations } from '../domain/operations.ts'
 import { readJsonBodies } from './body/json-body.ts'
 import { errorHandler } from './errors/error-handler.ts'
-import { clientErrorHandler } from './errors/raw-problem.ts'
+import { answerRaw, clientErrorHandler } from './errors/raw-problem.ts'
 import type { HttpApp } from './http-app.ts'
 import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts'
 import { logRequests } from './plugins/access-log.ts'
@@ -62,6 +63,7 @@ export const buildApp = (deps: AppDeps): HttpApp => {
     serverFactory: (handler) =>
       createServer(handler, { limits, tls: deps.tls, warn: (message) => logger.warn({}, message) }),
   }).withTypeProvider<TypeBoxTypeProvider>()
+  app.server.on('connect', (_request, socket: Socket) => answerRaw(socket, 'method_not_allowed'))
   app.setErrorHandler(errorHandler)
 
   addSecurityHeaders(app)

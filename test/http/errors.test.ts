@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { InjectOptions } from 'fastify'
 import { UNRESTRICTED } from '../../src/domain/caller.ts'
 import { KMS_ERROR_CODES, KmsError } from '../../src/domain/errors.ts'
 import { ERROR_TABLE } from '../../src/http/errors/error-table.ts'
@@ -8,7 +9,7 @@ import { jsonPost, KEY, testApp } from './support/app.ts'
 import { memoryOperations } from './support/operations.ts'
 import { assertProblem } from './support/problem.ts'
 
-type Request = Parameters<ReturnType<typeof testApp>['app']['inject']>[0]
+type Request = string | InjectOptions
 
 const refused = async (
   t: TestContext,

@@ -20,11 +20,12 @@ export const parseAnswer = (bytes: Buffer): RawAnswer => {
   return { status: Number(statusLine.split(' ')[1]), headers, body: rest.join('\r\n\r\n') }
 }
 
-/** All that comes until the server ends the connection. */
+/** All that comes until the connection ends, in whatever way. */
 export const readAll = async (socket: Socket): Promise<Buffer> => {
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
-  await once(socket, 'close')
+  socket.on('error', () => undefined)
+  await new Promise((closed) => socket.once('close', closed))
   return Buffer.concat(chunks)
 }
 
