@@ -29,7 +29,7 @@ const isClaimOf = (held: RootKey, { owner, leaseUntil }: ClaimedRootKey): held i
  * Nothing outlives the process: for tests and for trying the service out. Every method does its work before it
  * yields, so that calls that race are one after the other here.
  */
-export class MemoryKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
+class MemoryKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   readonly #rows = new Map<string, PrivateKeyRow>()
   /** A map keeps the order of the claims, also when a claim is replaced. */
   readonly #rootKeys = new Map<string, RootKey>()
