@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readLines } from '../../adapters/audit/verify/read-lines.ts'
+import { AUDIT_EXIT, type AuditIo, CalledWrongly } from './io.ts'
+import { parseOptions } from './options.ts'
+import { tellRecord } from './tell-record.ts'
+
+export const TAIL_USAGE = `cofre audit tail FILE [--lines N] [--follow] [--checkpoints]
+  The last N (20) records for people, and with --follow those that come. Verifies nothing.
+`
+
+const OPTIONS = {
+  lines: { type: 'string', short: 'n', default: '20' },
+  follow: { type: 'boolean', short: 'f', default: false },
+  checkpoints: { type: 'boolean', default: false },
+} as const
+
+const POLL_MS = 500
+
+export const tail = async (argv: readonly string[], io: AuditIo): Promise<number> => {
+  const { values, positionals } = parseOptions(argv, OPTIONS)
+  const [file, ...more] = positionals
+  if (file === undefined || more.length > 0) throw new CalledWrongly('one FILE must be given')
+  if (!/^\d{1,6}$/.test(values.lines)) throw new CalledWrongly('--lines must be a whole number')
+
+  /** Records from a line on. @returns the number of the line after the last */
+  const readFrom = async (from: number, take: (text: string) => void): Promise<number> => {
+    let next = from
+    for await (const { number, bytes, ended } of readLines(file)) {
+      if (number < from || !ended) continue
+      next = number + 1
+      const text = tellRecord(bytes.toString('utf8'), values.checkpoints)
+      if (text !== undefined) take(text)
+    }
+    return next
+  }
+  try {
+    const last: string[] = []
+    let next = await readFrom(1, (text) => {
+      last.push(text)
+      if (last.length > Number(values.lines)) last.shift()
+    })
+    for (const text of last) io.print(text)
+    let stopped = !values.follow
+    const stop = io.stopped.then(() => {
+      stopped = true
+    })
+    while (!stopped) {
+      await Promise.race([sleep(POLL_MS), stop])
+      next = await readFrom(next, io.print)
+    }
+    return AUDIT_EXIT.good
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException
+    if (path === undefined) throw error
+    io.complain(`cofre audit tail: ${path} can't be read (${code})`)
+    return AUDIT_EXIT.bad
+  }
+}

@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Position } from '../../adapters/audit/record.ts'
+import { groupLogs } from '../../adapters/audit/verify/group-logs.ts'
+import { type VerifiedLog, type VerifyOptions, verifyLog } from '../../adapters/audit/verify/verify-log.ts'
+import { KmsError } from '../../domain/errors.ts'
+import { AUDIT_EXIT, type AuditIo, CalledWrongly } from './io.ts'
+import { parseOptions } from './options.ts'
+import { trustedKey } from './public-key.ts'
+
+export const VERIFY_USAGE = `cofre audit verify FILE... [--key PUB] [--store URL | --head SEQ:HASH] [--after SEQ:HASH]
+  Verifies all files of a log, in any order: chain, signatures, numbers. Exit code 0: as it was written; 1: not,
+  or not to its end; 2: called wrongly.
+  --key PUB         the only key that is trusted: PEM file, or the base64 of one (the public half of AUDIT_KEY)
+  --store URL       the store that keeps the log's head: sqlite:PATH or mongodb://... ("" for DATABASE_URL)
+  --head SEQ:HASH   a head known from elsewhere, such as the service log
+  --after SEQ:HASH  the log's earlier files are archived; this is the last record of the last of them
+`
+
+const OPTIONS = {
+  key: { type: 'string' },
+  store: { type: 'string' },
+  head: { type: 'string' },
+  after: { type: 'string' },
+} as const
+
+const parsePosition = (option: string, text: string | undefined): Position | undefined => {
+  if (text === undefined) return undefined
+  const [, digits, hash] = /^(\d{1,15}):([0-9a-fA-F]{64})$/.exec(text) ?? []
+  if (digits === undefined || hash === undefined) {
+    throw new CalledWrongly(`${option} must be SEQ:HASH: a record's number and 64 hexadecimal digits`)
+  }
+  return { sequence: Number(digits), hash: hash.toLowerCase() }
+}
+
+const ATTEMPTS = 5
+const PAUSE_MS = 200
+
+/** A log that is being written may be met in the middle of a block: it is read again. */
+const verifyFinished = async (files: readonly string[], options: VerifyOptions): Promise<VerifiedLog> => {
+  for (let attempt = 1; ; attempt++) {
+    const verified = await verifyLog(files, options)
+    if (verified.break?.unfinished !== true || attempt === ATTEMPTS) return verified
+    await sleep(PAUSE_MS)
+  }
+}
+
+type Heads = NonNullable<VerifyOptions['heads']>
+
+const headsOf = async (
+  { store, head }: { readonly store?: string | undefined; readonly head?: string | undefined },
+  { openHeads, environment }: AuditIo,
+): Promise<Heads | undefined> => {
+  const given = parsePosition('--head', head)
+  if (given !== undefined) return [given]
+  if (store === undefined) return undefined
+  const url = store === '' ? environment.DATABASE_URL : store
+  if (url === undefined || url === '') throw new CalledWrongly('--store: DATABASE_URL is not set')
+  const opened = await openHeads(url)
+  try {
+    return await opened.listAuditHeads()
+  } finally {
+    await opened.close()
+  }
+}
+
+export const verify = async (argv: readonly string[], io: AuditIo): Promise<number> => {
+  const { values, positionals: files } = parseOptions(argv, OPTIONS)
+  if (files.length === 0) throw new CalledWrongly('no FILE is given')
+  if (values.store !== undefined && values.head !== undefined) {
+    throw new CalledWrongly('--store and --head exclude each other')
+  }
+  const after = parsePosition('--after', values.after)
+  const publicKey = trustedKey(values.key, io)
+  try {
+    // The heads first: a log that grows meanwhile only gets further than they say.
+    const heads = await headsOf(values, io)
+    const logs = await groupLogs(files)
+    if (logs.length > 1 && (values.head !== undefined || after !== undefined)) {
+      throw new CalledWrongly(`the files are of ${logs.length} logs; --head and --after are of one`)
+    }
+    const options = {
+      publicKey,
+      ...(after === undefined ? {} : { after }),
+      ...(heads === undefined ? {} : { heads }),
+    }
+    let good = true
+    const seen = new Set<string>()
+    for (const log of logs) {
+      const verified = await verifyFinished(log, options)
+      report(verified, log, io)
+      good &&= verified.break === undefined
+      if (verified.instance !== undefined) seen.add(verified.instance)
+    }
+    remarks(heads, seen, io)
+    return good ? AUDIT_EXIT.good : AUDIT_EXIT.bad
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException
+    if (KmsError.is(error)) io.complain(`cofre audit verify: --store: ${error.message}`)
+    else if (path !== undefined) io.complain(`cofre audit verify: ${path} can't be read (${code})`)
+    else throw error
+    return AUDIT_EXIT.bad
+  }
+}
+
+const report = (verified: VerifiedLog, files: readonly string[], { print, complain }: AuditIo): void => {
+  const { records, instance = 'without a name', end, openIntents, break: found } = verified
+  for (const { sequence, time, operation, pub, source, requestId } of openIntents) {
+    print(
+      `intent without outcome: record ${sequence}, ${time}, ${operation} pub ${pub} source ${source}, request ${requestId}\n`,
+    )
+  }
+  if (found === undefined) {
+    print(
+      `good: log ${instance}, ${files.length} files, ${records} records, head ${end.sequence}:${end.hash}\n`,
+    )
+    return
+  }
+  complain(`BROKEN: ${found.file} line ${found.line}: ${found.reason}`)
+  complain(`log ${instance} is vouched for up to record ${end.sequence}`)
+}
+
+const remarks = (heads: Heads | undefined, seen: ReadonlySet<string>, { print }: AuditIo): void => {
+  if (heads === undefined) {
+    print("Without --store or --head it can't be excluded that the log was cut off at a checkpoint.\n")
+    return
+  }
+  const others = heads.flatMap(({ instance }) =>
+    instance === undefined || seen.has(instance) ? [] : [instance],
+  )
+  if (others.length > 0) print(`The store knows other logs, which were not verified: ${others.join(', ')}\n`)
+}
