@@ -62,7 +62,7 @@ const flagsFor = (command) => {
 const start = () => {
   const args = process.argv.slice(2)
   const node = findNode()
-  const argv = [...flagsFor(args[0]), findProgram(), ...args]
+  const argv = [...process.execArgv, ...flagsFor(args[0]), findProgram(), ...args]
   // PBKDF2, DNS and files share these threads.
   const threads = String(Math.max(LIBUV_THREADS, availableParallelism()))
   const env = { UV_THREADPOOL_SIZE: threads, ...process.env }

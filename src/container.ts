@@ -4,10 +4,12 @@ import { a256gcmCipher } from './adapters/cipher/a256gcm/a256gcm-cipher.ts'
 import { boundedCipher } from './adapters/cipher/bounded-cipher.ts'
 import { nodeSjclCipher } from './adapters/cipher/node/node-sjcl-cipher.ts'
 import { readableFormats } from './adapters/cipher/readable-formats.ts'
+import { auditedOperations } from './domain/audited-operations.ts'
 import type { KeyOperations } from './domain/operations.ts'
 import { systemClock, systemRandom } from './domain/random.ts'
 import type { RootKeyring } from './domain/root-keys/root-keyring.ts'
 import { keyOperations } from './domain/use-cases/key-operations.ts'
+import type { AuditLogPort } from './ports/audit-log.port.ts'
 import type { EnvelopeCipherPort } from './ports/envelope-cipher.port.ts'
 import type { KeyRepositoryPort } from './ports/key-repository.port.ts'
 
@@ -15,6 +17,8 @@ import type { KeyRepositoryPort } from './ports/key-repository.port.ts'
 export interface Opened {
   readonly repository: KeyRepositoryPort
   readonly keyring: RootKeyring
+  /** Without it nothing is on record. */
+  readonly audit: AuditLogPort | undefined
   readonly envelopeFormat: string
   readonly cipherConcurrency: number
 }
@@ -42,15 +46,16 @@ const containerFor = (opened: Opened): DependencyContainer => {
   app.registerInstance(KEYRING, opened.keyring)
   app.register(CIPHER, { useFactory: instanceCachingFactory(() => cipherFor(opened)) })
   app.register(OPERATIONS, {
-    useFactory: instanceCachingFactory((from) =>
-      keyOperations({
+    useFactory: instanceCachingFactory((from) => {
+      const operations = keyOperations({
         keyring: from.resolve(KEYRING),
         cipher: from.resolve(CIPHER),
         repository: from.resolve(REPOSITORY),
         clock: systemClock,
         random: systemRandom,
-      }),
-    ),
+      })
+      return opened.audit === undefined ? operations : auditedOperations(operations, opened.audit)
+    }),
   })
   return app
 }

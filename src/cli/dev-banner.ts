@@ -16,7 +16,7 @@ export const banner = ({ service, providers }: Configuration, { url, healthUrl }
   and whoever reaches this port reads every key.
 
   Listening on   ${url}
-  Health         ${healthUrl === undefined ? 'off' : `${healthUrl}/readyz`}
+  Health         ${healthUrl === undefined ? 'off' : `${healthUrl}/livez and /readyz`}
   HSM            ${hsms}
   Store          ${storeOf(service.DATABASE_URL)}
 

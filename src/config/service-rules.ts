@@ -73,8 +73,13 @@ const providerRules = (found: Found, mode: Mode): readonly string[] => {
   return problems
 }
 
-const productionRules = (found: Found): readonly string[] => {
-  if (found.DATABASE_URL !== 'memory:') return []
+const auditRules = (found: Found, mode: Mode): readonly string[] => {
+  if (mode === 'serve' || found.AUDIT_LOG !== undefined) return needed(found, 'AUDIT_LOG', 'AUDIT_KEY')
+  return found.AUDIT_KEY === undefined ? [] : needed(found, 'AUDIT_LOG')
+}
+
+const storeRules = (found: Found, mode: Mode): readonly string[] => {
+  if (mode === 'dev' || found.DATABASE_URL !== 'memory:') return []
   return [`DATABASE_URL is memory:, which is for dev only: it must be ${properties.DATABASE_URL.allowed}`]
 }
 
@@ -83,5 +88,6 @@ export const checkService = (found: Found, mode: Mode): readonly string[] => [
   ...addressRules(found, mode),
   ...tlsRules(found),
   ...providerRules(found, mode),
-  ...(mode === 'serve' ? productionRules(found) : []),
+  ...auditRules(found, mode),
+  ...storeRules(found, mode),
 ]

@@ -5,8 +5,7 @@ import type { Environment } from './read-settings.ts'
 export type Mode = 'dev' | 'serve'
 
 const Path = (description: string) => Type.Optional(Type.String({ description, allowed: 'a path' }))
-const Milliseconds = (description: string, fallback: number) =>
-  Type.Integer({ description, default: fallback, minimum: 100, maximum: 600_000 })
+const MILLISECONDS = { minimum: 100, maximum: 600_000 }
 const Choice = <const Names extends readonly string[]>(
   names: Names,
   options: { readonly description: string; readonly default?: Names[number] },
@@ -97,8 +96,18 @@ export const ServiceSettingsSchema = Type.Object({
     minimum: 1,
     maximum: 64,
   }),
-  STORE_TIMEOUT_MS: Milliseconds('How long the store may take for one answer.', 5_000),
-  START_TIMEOUT_MS: Milliseconds('How long a start waits for the HSM, or for another instance.', 30_000),
+  STORE_TIMEOUT_MS: Type.Optional(
+    Type.Integer({
+      description:
+        'How long the store may take for one answer; by itself 5,000 with SQLite, 15,000 with MongoDB.',
+      ...MILLISECONDS,
+    }),
+  ),
+  START_TIMEOUT_MS: Type.Integer({
+    description: 'How long a start waits for the HSM, or for another instance.',
+    default: 30_000,
+    ...MILLISECONDS,
+  }),
   LOG_LEVEL: Choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
     description: 'What is logged.',
     default: 'info',

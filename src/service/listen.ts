@@ -1,10 +1,6 @@
 import type { HostAndPort } from '../config/address.ts'
 import { KmsError } from '../domain/errors.ts'
 
-interface Listener {
-  listen(address: HostAndPort): Promise<unknown>
-}
-
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'something else listens there',
   EADDRNOTAVAIL: 'this machine has no such address',
@@ -13,17 +9,17 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** @throws KmsError `start_refused` naming the variables */
 export const listenOn = async (
-  listener: Listener,
+  listen: (address: HostAndPort) => Promise<unknown>,
   variables: string,
   address: HostAndPort,
 ): Promise<void> => {
   try {
-    await listener.listen(address)
+    await listen(address)
   } catch (cause) {
     const { code = '', message } = cause as NodeJS.ErrnoException
     const { host, port } = address
     throw new KmsError('start_refused', {
-      message: `Can't listen on ${host} port ${port} (${variables}): ${REASONS[code] ?? message}`,
+      message: `${variables}: can't listen on ${host} port ${port}, ${REASONS[code] ?? message}`,
       cause,
     })
   }

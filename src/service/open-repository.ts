@@ -1,5 +1,6 @@
 import type { ServiceSettings } from '../config/service-settings.ts'
 import type { AuditHeadRepository, KeyRepositoryPort } from '../ports/key-repository.port.ts'
+import type { Logger } from '../ports/logger.port.ts'
 
 export type Repository = KeyRepositoryPort & AuditHeadRepository
 
@@ -10,17 +11,19 @@ const SQLITE = 'sqlite:'
  *
  * @throws KmsError `start_refused` or `store_unavailable`
  */
-export const openRepository = async ({
-  DATABASE_URL: url,
-  STORE_TIMEOUT_MS: deadlineMs,
-}: Pick<ServiceSettings, 'DATABASE_URL' | 'STORE_TIMEOUT_MS'>): Promise<Repository> => {
-  if (url.startsWith(SQLITE)) {
-    const { openSqliteKeyRepository } = await import('../adapters/repository/sqlite/sqlite-key-repository.ts')
-    return await openSqliteKeyRepository({ path: url.slice(SQLITE.length), deadlineMs })
-  }
+export const openRepository = async (
+  { DATABASE_URL: url, STORE_TIMEOUT_MS }: Pick<ServiceSettings, 'DATABASE_URL' | 'STORE_TIMEOUT_MS'>,
+  logger: Logger,
+): Promise<Repository> => {
+  const deadline = STORE_TIMEOUT_MS === undefined ? {} : { deadlineMs: STORE_TIMEOUT_MS }
   if (url === 'memory:') {
     const { openMemoryKeyRepository } = await import('../adapters/repository/memory/memory-key-repository.ts')
     return await openMemoryKeyRepository()
   }
-  throw new Error('unreachable: DATABASE_URL was checked when it was read')
+  if (url.startsWith(SQLITE)) {
+    const { openSqliteKeyRepository } = await import('../adapters/repository/sqlite/sqlite-key-repository.ts')
+    return await openSqliteKeyRepository({ path: url.slice(SQLITE.length), ...deadline })
+  }
+  const { openMongoKeyRepository } = await import('../adapters/repository/mongodb/mongodb-key-repository.ts')
+  return await openMongoKeyRepository({ url, logger, ...deadline })
 }

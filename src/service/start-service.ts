@@ -6,9 +6,11 @@ import { composeOperations } from '../container.ts'
 import { systemClock, systemRandom, systemSleep } from '../domain/random.ts'
 import { openRootKeyring } from '../domain/root-keys/open-root-keyring.ts'
 import { buildApp } from '../http/app.ts'
+import { openHealth } from './health.ts'
 import { newInstanceId } from './instance-id.ts'
 import { listenOn } from './listen.ts'
 import type { ServiceLogger } from './logger.ts'
+import { openAudit } from './open-audit.ts'
 import { openHsms } from './open-hsms.ts'
 import { openRepository } from './open-repository.ts'
 
@@ -27,15 +29,20 @@ const CLOSE_GRACE_MS = 10_000
 /**
  * Opens everything and serves. A start that fails closes what it had opened.
  *
- * @throws KmsError `start_refused`, or as HSM and store fail
+ * @throws KmsError `start_refused`, or as HSM, store and audit log fail
  */
 export const startService = async (
   { service, providers, warnings }: Configuration,
   logger: ServiceLogger,
 ): Promise<RunningService> => {
   for (const warning of warnings) logger.warn({}, warning)
+  const instance = newInstanceId(systemRandom)
+  // Closed in the reverse order.
   await using resources = new AsyncDisposableStack()
-  const repository = resources.adopt(await openRepository(service), (store) => store.close())
+  const health = resources.adopt(await openHealth(service.HEALTH_BIND), (opened) => opened.close())
+  const repository = resources.adopt(await openRepository(service, logger), (opened) => opened.close())
+  const audit = await openAudit(service, { instance, heads: repository, logger })
+  resources.defer(async () => audit?.close())
   const hsms = await openHsms(providers, logger, resources)
   const keyring = await openRootKeyring({
     hsms,
@@ -44,12 +51,13 @@ export const startService = async (
     random: systemRandom,
     clock: systemClock,
     sleep: systemSleep,
-    owner: newInstanceId(systemRandom),
+    owner: instance,
     startTimeoutMs: service.START_TIMEOUT_MS,
   })
   const operations = composeOperations({
     repository,
     keyring,
+    audit,
     envelopeFormat: service.ENVELOPE_FORMAT,
     cipherConcurrency: availableParallelism(),
   })
@@ -57,21 +65,34 @@ export const startService = async (
     buildApp({ operations, logger, bodyLimit: service.BODY_LIMIT, closeGrace: CLOSE_GRACE_MS }),
     (http) => http.close(),
   )
-  await listenOn(app, 'BIND and PORT', { host: service.BIND, port: service.PORT })
-  const { address, port } = app.server.address() as AddressInfo
-  const url = `http://${urlHost(address)}:${port}`
-  logger.info(
-    { url, rootKey: keyring.current.rootKey.id, provider: keyring.current.rootKey.provider },
-    'ready',
+  const address = { host: service.BIND, port: service.PORT }
+  await listenOn(
+    (at) => app.listen({ ...at, listenTextResolver: () => 'listening' }),
+    'BIND and PORT',
+    address,
   )
+  health.watch(async () => {
+    await repository.ping()
+    return hsms.some(({ available }) => available)
+  })
+  resources.defer(() => health.endWatch())
+  const { address: host, port } = app.server.address() as AddressInfo
+  const url = `http://${urlHost(host)}:${port}`
+  const { id: rootKey, provider } = keyring.current.rootKey
+  logger.info({ url, health: health.url, instance, provider, rootKey }, 'ready')
 
   const opened = resources.move()
   let stopping: Promise<void> | undefined
+  const stop = async (): Promise<void> => {
+    logger.info({}, 'stopping')
+    await opened.disposeAsync()
+    logger.info({}, 'stopped')
+  }
   return {
     url,
-    healthUrl: undefined,
+    healthUrl: health.url,
     stop() {
-      stopping ??= opened.disposeAsync().then(() => logger.info({}, 'stopped'))
+      stopping ??= stop()
       return stopping
     },
   }
