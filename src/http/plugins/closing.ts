@@ -22,6 +22,8 @@ export const closeGracefully = (
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
+  // Node would destroy every connection without a request at once, the one whose request is on its way too.
+  app.server.closeIdleConnections = () => undefined
   const destroyExcept = (busy: ReadonlySet<string>): void => {
     for (const socket of sockets) if (!busy.has(peer(socket))) socket.destroy()
   }
