@@ -1,0 +1,141 @@
+import type { MongoClient } from 'mongodb'
+import type { KeyIdentity } from '../../../domain/private-key.ts'
+import type { ActiveRootKey, ClaimedRootKey, RootKey } from '../../../domain/root-key.ts'
+import type {
+  AuditHead,
+  AuditHeadRepository,
+  KeyRepositoryPort,
+  ListOptions,
+  PrivateKeyRow,
+  RootKeyCount,
+  RowWrapping,
+} from '../../../ports/key-repository.port.ts'
+import { AuditHeads } from './audit-heads.ts'
+import { Calls, within } from './calls.ts'
+import { newClient, watch } from './client.ts'
+import { type Collections, collectionsOf } from './documents.ts'
+import { DEADLINE_MS, databaseNameOf, MAX_POOL_SIZE, MAX_QUEUE, type MongoOptions } from './options.ts'
+import { PrivateKeys } from './private-keys.ts'
+import { RootKeys } from './root-keys.ts'
+import { checkSchema, ping } from './schema.ts'
+import { startFailure } from './start-failure.ts'
+
+/** Shared by any number of instances. Every change is one document's, and on disk at a majority of the members. */
+class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
+  readonly #calls: Calls
+  readonly #collections: Collections
+  readonly #privateKeys: PrivateKeys
+  readonly #rootKeys: RootKeys
+  readonly #auditHeads: AuditHeads
+  readonly #disconnect: () => Promise<void>
+  #closing: Promise<void> | undefined
+
+  constructor(calls: Calls, collections: Collections, disconnect: () => Promise<void>) {
+    this.#calls = calls
+    this.#collections = collections
+    this.#privateKeys = new PrivateKeys(collections.privateKeys)
+    this.#rootKeys = new RootKeys(collections.rootKeys)
+    this.#auditHeads = new AuditHeads(collections.auditHeads)
+    this.#disconnect = disconnect
+  }
+
+  async insertPrivateKey(row: PrivateKeyRow): Promise<void> {
+    await this.#calls.run((deadline) => this.#privateKeys.insert(row, deadline))
+  }
+
+  async findPrivateKey(identity: KeyIdentity): Promise<PrivateKeyRow | undefined> {
+    return await this.#calls.run(() => this.#privateKeys.find(identity))
+  }
+
+  async listPrivateKeys(options: ListOptions): Promise<readonly PrivateKeyRow[]> {
+    return await this.#calls.run(() => this.#privateKeys.list(options))
+  }
+
+  async replaceWrapping(identity: KeyIdentity, expected: RowWrapping, next: RowWrapping): Promise<boolean> {
+    return await this.#calls.run(() => this.#privateKeys.replaceWrapping(identity, expected, next))
+  }
+
+  async rootKeysInUse(): Promise<readonly string[]> {
+    return await this.#calls.run(() => this.#privateKeys.rootKeysInUse())
+  }
+
+  async countByRootKey(): Promise<readonly RootKeyCount[]> {
+    return await this.#calls.run(() => this.#privateKeys.countByRootKey())
+  }
+
+  async findRootKey(id: string): Promise<RootKey | undefined> {
+    return (await this.listRootKeys()).find((rootKey) => rootKey.id === id)
+  }
+
+  async listRootKeys(): Promise<readonly RootKey[]> {
+    return await this.#calls.run(() => this.#rootKeys.list())
+  }
+
+  async claimRootKey(claim: ClaimedRootKey): Promise<RootKey> {
+    return await this.#calls.run((deadline) => this.#rootKeys.claim(structuredClone(claim), deadline))
+  }
+
+  async renewClaim(
+    expected: ClaimedRootKey,
+    next: Pick<ClaimedRootKey, 'owner' | 'leaseUntil'>,
+  ): Promise<RootKey> {
+    const [mine, lease] = structuredClone([expected, next] as const)
+    return await this.#calls.run((deadline) => this.#rootKeys.renew(mine, lease, deadline))
+  }
+
+  async activateRootKey(rootKey: ActiveRootKey): Promise<RootKey> {
+    return await this.#calls.run((deadline) => this.#rootKeys.activate(structuredClone(rootKey), deadline))
+  }
+
+  async saveAuditHead(head: AuditHead): Promise<void> {
+    await this.#calls.run(() => this.#auditHeads.save(head))
+  }
+
+  async listAuditHeads(): Promise<readonly AuditHead[]> {
+    return await this.#calls.run(() => this.#auditHeads.list())
+  }
+
+  async ping(): Promise<void> {
+    await this.#calls.run(() => ping(this.#collections))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#calls.end().then(this.#disconnect)
+    return this.#closing
+  }
+}
+
+/** What does not answer is left behind. */
+const disconnect = async (client: MongoClient, deadlineMs: number): Promise<void> => {
+  await within(deadlineMs, client.close()).catch(() => undefined)
+}
+
+/**
+ * Connects, and makes what is missing in an empty database.
+ *
+ * @throws KmsError `start_refused` for a URL or credentials that can't work, or a database that is newer than this
+ *   program or another's; `store_unavailable` if the store does not answer before the deadline
+ */
+export const openMongoKeyRepository = async ({
+  url,
+  logger,
+  deadlineMs = DEADLINE_MS,
+  maxPoolSize = MAX_POOL_SIZE,
+  maxQueue = MAX_QUEUE,
+}: MongoOptions): Promise<KeyRepositoryPort & AuditHeadRepository> => {
+  const client = newClient(url, deadlineMs, maxPoolSize)
+  const collections = collectionsOf(client.db(databaseNameOf(url)))
+  try {
+    await within(
+      deadlineMs,
+      client.connect().then(() => checkSchema(collections)),
+    )
+  } catch (error) {
+    void disconnect(client, deadlineMs)
+    throw startFailure(error)
+  }
+  watch(client, logger)
+  return new MongoKeyRepository(new Calls(deadlineMs, maxQueue), collections, () =>
+    disconnect(client, deadlineMs),
+  )
+}

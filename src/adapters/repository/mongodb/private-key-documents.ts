@@ -1,0 +1,45 @@
+import { checkDescription, type KeyDescription, type KeyIdentity } from '../../../domain/private-key.ts'
+import type { PrivateKeyRow, RootKeyCount } from '../../../ports/key-repository.port.ts'
+import type { PrivateKeyDocument } from './documents.ts'
+import { check, count, date, reading, text } from './reading.ts'
+
+/** A source holds no colon, so that no two identities share one; in the order of these, rows are listed. */
+export const idOf = ({ pub, source }: KeyIdentity): string => `${source}:${pub}`
+
+/** Its fields in this order, and no others: a copy that the caller has no part in. */
+export const documentOf = (row: PrivateKeyRow): PrivateKeyDocument => ({
+  _id: idOf(row),
+  pub: row.pub,
+  source: row.source,
+  encryptedPrv: row.encryptedPrv,
+  encryptedDataKey: row.encryptedDataKey,
+  provider: row.provider,
+  rootKey: row.rootKey,
+  coin: row.coin,
+  type: row.type,
+  created_at: new Date(row.createdAt),
+})
+
+export const privateKeyRowOf = reading(['_id'], (found): PrivateKeyRow => {
+  const [pub, source, coin, type] = ['pub', 'source', 'coin', 'type'].map((field) => text(found, field))
+  const key = { pub, source, coin, type } as KeyDescription
+  checkDescription(key)
+  check(found._id === idOf(key), '_id')
+  return {
+    ...key,
+    encryptedPrv: text(found, 'encryptedPrv'),
+    encryptedDataKey: text(found, 'encryptedDataKey'),
+    provider: text(found, 'provider'),
+    rootKey: text(found, 'rootKey'),
+    createdAt: date(found, 'created_at'),
+  }
+})
+
+export const rootKeyCountOf = reading(
+  ['rootKey', 'provider'],
+  (found): RootKeyCount => ({
+    rootKey: text(found, 'rootKey'),
+    provider: text(found, 'provider'),
+    rows: count(found, 'rows'),
+  }),
+)
