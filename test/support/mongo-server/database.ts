@@ -8,7 +8,7 @@ export const withDatabase = (url: string, name: string): string => {
   const parameters = new URLSearchParams(query)
   if (database !== '' && server?.includes('@') && !parameters.has('authSource'))
     parameters.set('authSource', database)
-  return `${server}/${name}?${parameters}`
+  return `${server}/${name}?${parameters.toString()}`
 }
 
 /** The user's server (MONGODB_TEST_URL), or one of our own for as long as the scope lasts. @returns its URL */
