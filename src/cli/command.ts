@@ -5,12 +5,21 @@ export interface CommandContext {
   readonly environment: NodeJS.ProcessEnv
   /** Writes for a person: one text, with its line ends. */
   readonly print: (text: string) => void
+  /** Writes one line where errors go. */
+  readonly complain: (line: string) => void
   /** Resolves when the process is asked to end. */
   readonly stopped: Promise<void>
 }
 
-/** Resolves when it is done. @throws KmsError or UsageError whose message says what is wrong */
-export type Command = (context: CommandContext) => Promise<void>
+/**
+ * Resolves to the exit code when it is done.
+ *
+ * @throws KmsError or UsageError whose message says what is wrong
+ */
+export type Command = (context: CommandContext) => Promise<number>
+
+/** As in sysexits.h: what is wrong is how it was called, or how it was configured. */
+export const EXIT_CODE = { ok: 0, failed: 1, usage: 64, configuration: 78 } as const
 
 /** The command was called wrongly; the message says how. */
 export class UsageError extends Error {}

@@ -19,6 +19,23 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'the Dinamo HSM simulator alone (--help for its options)',
     load: async () => (await import('./simulator.ts')).simulator,
   },
+  audit: {
+    summary: 'the audit log: make its key, verify it, read it (audit help)',
+    load: async () => {
+      const [{ auditCommand }, { openHeads }] = await Promise.all([
+        import('./audit/audit.ts'),
+        import('../service/open-repository.ts'),
+      ])
+      return ({ args, ...io }) => auditCommand(args, { ...io, openHeads })
+    },
+  },
+  policy: {
+    summary: 'who may do what: check a file, explain a decision (policy help)',
+    load: async () => {
+      const { policyCommand } = await import('./policy/policy.ts')
+      return ({ args, ...io }) => policyCommand(args, io)
+    },
+  },
   version: {
     summary: 'the version',
     load: async () => (await import('./version.ts')).version,

@@ -2,7 +2,7 @@ import { loadProvider } from '../adapters/hsm/provider-registry.ts'
 import { forgetSecrets, readConfiguration } from '../config/configuration.ts'
 import { openLogger } from '../service/logger.ts'
 import { startService } from '../service/start-service.ts'
-import { type Command, UsageError } from './command.ts'
+import { type Command, EXIT_CODE, UsageError } from './command.ts'
 import { banner } from './dev-banner.ts'
 import { DevSimulator } from './dev-simulator.ts'
 
@@ -21,4 +21,5 @@ export const dev: Command = async ({ args, environment, print, stopped }) => {
   print(banner(configuration, service))
   await stopped
   await service.stop()
+  return EXIT_CODE.ok
 }

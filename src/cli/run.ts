@@ -1,26 +1,22 @@
 import { KmsError } from '../domain/errors.ts'
-import { type CommandContext, UsageError } from './command.ts'
+import { type CommandContext, EXIT_CODE, UsageError } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { helpText } from './help.ts'
-
-/** As in sysexits.h: what is wrong is how it was called, or how it was configured. */
-export const EXIT_CODE = { ok: 0, failed: 1, usage: 64, configuration: 78 } as const
 
 export interface RunContext extends Omit<CommandContext, 'args'> {
   /** What stands behind the program's name. */
   readonly argv: readonly string[]
-  /** Writes one line where errors go. */
-  readonly complain: (line: string) => void
 }
 
 const HELP = new Set(['help', '--help', '-h'])
 const VERSION = new Set(['--version', '-v'])
 
 /** @returns the exit code */
-export const run = async ({ argv, complain, ...context }: RunContext): Promise<number> => {
+export const run = async ({ argv, ...context }: RunContext): Promise<number> => {
+  const { print, complain } = context
   const [given = 'help', ...args] = argv
   if (HELP.has(given)) {
-    context.print(helpText())
+    print(helpText())
     return argv.length === 0 ? EXIT_CODE.usage : EXIT_CODE.ok
   }
   const name = VERSION.has(given) ? 'version' : given
@@ -31,8 +27,7 @@ export const run = async ({ argv, complain, ...context }: RunContext): Promise<n
   }
   try {
     const execute = await command.load()
-    await execute({ ...context, args })
-    return EXIT_CODE.ok
+    return await execute({ ...context, args })
   } catch (error) {
     return explain(name, error, complain)
   }

@@ -2,7 +2,7 @@ import { loadProvider } from '../adapters/hsm/provider-registry.ts'
 import { forgetSecrets, readConfiguration } from '../config/configuration.ts'
 import { openLogger } from '../service/logger.ts'
 import { startService } from '../service/start-service.ts'
-import { type Command, UsageError } from './command.ts'
+import { type Command, EXIT_CODE, UsageError } from './command.ts'
 
 /** Production: everything from the environment. */
 export const serve: Command = async ({ args, environment, stopped }) => {
@@ -13,4 +13,5 @@ export const serve: Command = async ({ args, environment, stopped }) => {
   const service = await startService(configuration, logger)
   await stopped
   await service.stop()
+  return EXIT_CODE.ok
 }

@@ -6,7 +6,7 @@ import { FaultFile } from '../simulator/fault-file.ts'
 import { type SimulatorOptions, startSimulator } from '../simulator/simulator.ts'
 import { memorySimulatorState, openSimulatorState } from '../simulator/state.ts'
 import { PADDINGS, type Padding } from '../simulator/unenvelop.ts'
-import { type Command, UsageError } from './command.ts'
+import { type Command, EXIT_CODE, UsageError } from './command.ts'
 
 const USAGE = `cofre simulator: a Dinamo HSM in software, for development and tests, on loopback only.
 
@@ -90,7 +90,10 @@ const certificateOf = ({ certificate, key }: Options): { certificate?: ServerCer
 /** The simulator alone. */
 export const simulator: Command = async ({ args, print, stopped }) => {
   const options = parse(args)
-  if (options.help) return print(USAGE)
+  if (options.help) {
+    print(USAGE)
+    return EXIT_CODE.ok
+  }
   const log = options.verbose ? (line: string) => print(`${line}\n`) : undefined
   const settings = {
     users: usersOf(options),
@@ -107,6 +110,7 @@ export const simulator: Command = async ({ args, print, stopped }) => {
   print(readyText(running, settings.users, options.state))
   await stopped
   await running.close()
+  return EXIT_CODE.ok
 }
 
 const start = async (

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
-import type { Command } from './command.ts'
-import { UsageError } from './command.ts'
+import { type Command, EXIT_CODE, UsageError } from './command.ts'
 
 const readVersion = (): string => {
   const path = findPackageJSON(import.meta.url)
@@ -12,4 +11,5 @@ const readVersion = (): string => {
 export const version: Command = async ({ args, print }) => {
   if (args.length > 0) throw new UsageError('takes no arguments')
   print(`cofre ${readVersion()} on Node.js ${process.version}\n`)
+  return EXIT_CODE.ok
 }

@@ -1,4 +1,6 @@
-import type { ServiceSettings } from '../config/service-settings.ts'
+import { type ServiceSettings, ServiceSettingsSchema } from '../config/service-settings.ts'
+import { parseSetting } from '../config/setting.ts'
+import { KmsError } from '../domain/errors.ts'
 import type { AuditHeadRepository, KeyRepositoryPort } from '../ports/key-repository.port.ts'
 import type { Logger } from '../ports/logger.port.ts'
 
@@ -26,4 +28,18 @@ export const openRepository = async (
   }
   const { openMongoKeyRepository } = await import('../adapters/repository/mongodb/mongodb-key-repository.ts')
   return await openMongoKeyRepository({ url, logger, ...deadline })
+}
+
+/**
+ * The store alone, for commands that read what it knows of audit logs.
+ *
+ * @throws KmsError `start_refused` for what is no store, or as it fails
+ */
+export const openHeads = async (url: string): Promise<Repository> => {
+  const { DATABASE_URL } = ServiceSettingsSchema.properties
+  if (parseSetting(DATABASE_URL, url) === undefined) {
+    throw new KmsError('start_refused', { message: `The store must be ${DATABASE_URL.allowed}.` })
+  }
+  const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+  return await openRepository({ DATABASE_URL: url }, silent)
 }
