@@ -9,7 +9,7 @@ import { suite, type TestContext, test } from 'node:test'
 import { parseToken } from '../../src/domain/wrapped-data-key.ts'
 import { openSimulatorState } from '../../src/simulator/state.ts'
 import { type Needle, needlesOfKey, needlesOfText, searchMemory } from '../support/process-memory.ts'
-import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
+import { auditSettings, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
 import { simulatorFor, USER } from '../support/simulator.ts'
 
 /** A child's memory can be read on Linux, where the kernel lets a parent trace it. */
@@ -27,7 +27,6 @@ const SETTLE_MS = 1_000
 
 interface Bench {
   readonly service: ServiceProcess
-  readonly needles: Needle[]
   post(path: string, body: object): Promise<Record<string, string>>
   get(path: string): Promise<Record<string, string>>
   /** The data key of a stored row, found as whoever has the simulator's state file could. */
@@ -53,7 +52,7 @@ const open = async (t: TestContext, format: string): Promise<Bench> => {
     DINAMO_PASSWORD: USER.password,
     DINAMO_CERT_SHA256: simulator.certificateSha256,
     ENVELOPE_FORMAT: format,
-    ...(await auditSettings(folder)),
+    ...auditSettings(folder),
   })
   t.after(() => service.kill())
   const ask = async (path: string, init?: RequestInit): Promise<Record<string, string>> => {
@@ -63,7 +62,6 @@ const open = async (t: TestContext, format: string): Promise<Bench> => {
   }
   return {
     service,
-    needles: [],
     get: (path) => ask(path),
     post: (path, body) =>
       ask(path, {
@@ -75,7 +73,7 @@ const open = async (t: TestContext, format: string): Promise<Bench> => {
       const rows = new DatabaseSync(database, { readOnly: true })
       const row = rows.prepare('SELECT encryptedDataKey FROM private_keys WHERE pub = ?').get(pub)
       rows.close()
-      const token = parseToken(String(row?.['encryptedDataKey'])) ?? assert.fail('no token')
+      const token = parseToken(String(row?.encryptedDataKey)) ?? assert.fail('no token')
       const { objects } = JSON.parse(await readFile(statePath, 'utf8')) as {
         objects: { name: string; pkcs8: string }[]
       }
@@ -87,12 +85,13 @@ const open = async (t: TestContext, format: string): Promise<Bench> => {
   }
 }
 
-const auditSettings = async (_folder: string): Promise<Record<string, string>> => ({})
-
 const secretText = (length: number): string => randomBytes(length).toString('base64url').slice(0, length)
 
-/** Looks for everything that was secret so far. */
-const assertNoCopies = async ({ service, needles }: Bench, after: string): Promise<void> => {
+const assertNoCopies = async (
+  { service }: Bench,
+  after: string,
+  needles: readonly Needle[],
+): Promise<void> => {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
   const hits = searchMemory(service.pid, needles)
   assert.deepEqual(
@@ -104,7 +103,8 @@ const assertNoCopies = async ({ service, needles }: Bench, after: string): Promi
 
 const checkOperations = async (t: TestContext, format: string): Promise<void> => {
   const bench = await open(t, format)
-  const { post, get, needles } = bench
+  const { post, get } = bench
+  const all: Needle[] = []
 
   // What is there must be found, or finding nothing would mean nothing.
   const marker = `marker-${secretText(40)}`
@@ -117,18 +117,21 @@ const checkOperations = async (t: TestContext, format: string): Promise<void> =>
   for (const length of [111, 895, 40_000]) {
     const prv = secretText(length)
     const pub = `pub-${length}`
-    needles.push(...needlesOfText(`a key of ${length} characters`, prv))
     await post('/key', { pub, prv, source: 'user', coin: 'tbtc', type: 'tss', seed: prv })
-    needles.push(...needlesOfKey(`the data key of ${pub}`, await bench.dataKeyOf(pub)))
-    await assertNoCopies(bench, `storing ${length} characters`)
-    assert.equal((await get(`/key/${pub}?source=user`))['prv'], prv)
-    await assertNoCopies(bench, `reading ${length} characters`)
+    const needles = [
+      ...needlesOfText(`a key of ${length} characters`, prv),
+      ...needlesOfKey(`the data key of ${pub}`, await bench.dataKeyOf(pub)),
+    ]
+    await assertNoCopies(bench, `storing ${length} characters`, needles)
+    assert.equal((await get(`/key/${pub}?source=user`)).prv, prv)
+    await assertNoCopies(bench, `reading ${length} characters`, needles)
+    all.push(...needles)
   }
   const { plaintextKey = '', encryptedKey } = await post('/generateDataKey', { keyType: 'AES-256' })
-  needles.push(...needlesOfKey('a generated data key', Buffer.from(plaintextKey, 'base64')))
-  await assertNoCopies(bench, 'generating a data key')
-  assert.equal((await post('/decryptDataKey', { encryptedKey }))['plaintextKey'], plaintextKey)
-  await assertNoCopies(bench, 'opening a data key')
+  const needles = needlesOfKey('a generated data key', Buffer.from(plaintextKey, 'base64'))
+  await assertNoCopies(bench, 'generating a data key', needles)
+  assert.equal((await post('/decryptDataKey', { encryptedKey })).plaintextKey, plaintextKey)
+  await assertNoCopies(bench, 'opening a data key', [...needles, ...all])
 }
 
 suite('the memory of the service', { skip: reasonToSkip() }, () => {

@@ -20,11 +20,15 @@ interface Region {
   readonly name: string
 }
 
-/** What the process can read and write; its program text and the kernel's own pages hold nothing of ours. */
-const writableRegions = (pid: number): readonly Region[] =>
-  readFileSync(`/proc/${pid}/maps`, 'utf8')
-    .split('\n')
-    .map((line) => /^([0-9a-f]+)-([0-9a-f]+) rw\S+ \S+ \S+ \S+\s*(.*)$/.exec(line))
+/**
+ * What the process can read and write and has touched; its program text and the kernel's own pages hold nothing of
+ * ours.
+ */
+const touchedRegions = (pid: number): readonly Region[] =>
+  readFileSync(`/proc/${pid}/smaps`, 'utf8')
+    .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+    .filter((entry) => /^\S+ rw/.test(entry) && !/^Rss:\s+0 kB$/m.test(entry))
+    .map((entry) => /^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \S+ *(.*)$/m.exec(entry))
     .filter((match) => match !== null)
     .map(([, start = '', end = '', name = '']) => ({
       start: Number.parseInt(start, 16),
@@ -39,19 +43,17 @@ export const searchMemory = (pid: number, needles: readonly Needle[]): readonly 
   const memory = openSync(`/proc/${pid}/mem`, 'r')
   const chunk = Buffer.alloc(CHUNK_BYTES + longest)
   try {
-    for (const { start, end, name: region } of writableRegions(pid)) {
+    for (const { start, end, name: region } of touchedRegions(pid)) {
       for (let at = start; at < end; at += CHUNK_BYTES) {
         const wanted = Math.min(CHUNK_BYTES + longest - 1, end - at)
         const read = tryRead(memory, chunk, wanted, at)
+        const part = chunk.subarray(0, read)
         for (const { name, bytes } of needles) {
-          for (let found = chunk.indexOf(bytes); found >= 0 && found < read; ) {
-            if (found + bytes.length <= read && found < CHUNK_BYTES) {
-              hits.push({ name, address: (at + found).toString(16), region })
-            }
-            found = chunk.indexOf(bytes, found + 1)
+          for (let found = part.indexOf(bytes); found >= 0; found = part.indexOf(bytes, found + 1)) {
+            if (found < CHUNK_BYTES) hits.push({ name, address: (at + found).toString(16), region })
           }
         }
-        chunk.fill(0, 0, read)
+        part.fill(0)
       }
     }
   } finally {

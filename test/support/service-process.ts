@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -73,3 +75,9 @@ export const startServiceProcess = async (
     clearTimeout(timer)
   }
 }
+
+/** What `serve` needs to keep an audit log in that folder. */
+export const auditSettings = (folder: string): Readonly<Record<'AUDIT_LOG' | 'AUDIT_KEY', string>> => ({
+  AUDIT_LOG: join(folder, 'audit.log'),
+  AUDIT_KEY: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+})
