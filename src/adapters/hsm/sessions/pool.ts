@@ -205,7 +205,8 @@ export class SessionPool<S extends PooledSession> {
       if (waiting === undefined) this.#settle(member)
       else waiting.grant(this.#lend(member))
     } catch (error) {
-      this.#openingFailed(error)
+      // What was begun before a retirement says nothing to who came after it.
+      if (generation === this.#generation) this.#openingFailed(error)
     }
   }
 
