@@ -30,7 +30,7 @@ const spell = (character: string, choice: number): string => {
 
 /** A JSON string that says this text. */
 export const textOf = (text: string): fc.Arbitrary<string> => {
-  const characters = [...text]
+  const characters = Array.from(text)
   return fc
     .array(fc.nat({ max: 11 }), { minLength: characters.length, maxLength: characters.length })
     .map((choices) => `"${characters.map((character, at) => spell(character, choices[at] ?? 0)).join('')}"`)
