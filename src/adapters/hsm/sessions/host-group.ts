@@ -1,7 +1,7 @@
 import type { Meter } from '@opentelemetry/api'
 import { KmsError } from '../../../domain/errors.ts'
 import type { Logger } from '../../../ports/logger.port.ts'
-import { Deadline, withDeadline } from './deadline.ts'
+import { Deadline, DeadlinePassed, withDeadline } from './deadline.ts'
 import { Host } from './host.ts'
 import { hostMetrics } from './metrics.ts'
 import { POOL_LIMITS, type PoolLimits } from './pool.ts'
@@ -211,7 +211,8 @@ export class HostGroup<S extends PooledSession> {
   }
 
   #isFinal(error: unknown): boolean {
-    if (error instanceof NoSessionFree || error instanceof HostOutOfService) return false
+    const isOwn = [NoSessionFree, HostOutOfService, DeadlinePassed].some((type) => error instanceof type)
+    if (isOwn) return false
     if (KmsError.is(error)) return true
     const kind = this.#options.classify(error, 'use')
     return kind === 'answer' || kind === 'defect'
