@@ -87,7 +87,7 @@ test('sessions, queue, waits, breaker and operations are measured, by provider, 
     after
       .get('cofre.hsm.operation.duration')
       ?.map(({ attributes, value }) => [
-        `${attributes.operation} ${attributes.outcome}`,
+        [attributes.operation, attributes.outcome].join(' '),
         (value as { count: number }).count,
       ]),
   )
