@@ -7,6 +7,13 @@ type Name = keyof ServiceSettings
 
 const { properties } = ServiceSettingsSchema
 
+export const REQUIRED_IN_SERVE = ['AUDIT_LOG', 'AUDIT_KEY'] as const satisfies readonly Name[]
+export const REQUIRED_WITH_MTLS = [
+  'SERVER_TLS_CERT_PATH',
+  'SERVER_TLS_KEY_PATH',
+  'CLIENT_CA_CERT_PATH',
+] as const satisfies readonly Name[]
+
 const needed = (found: Found, ...names: readonly Name[]): readonly string[] =>
   names.filter((name) => found[name] === undefined).map((name) => missing(name, properties[name]))
 
@@ -41,9 +48,9 @@ const tlsRules = (found: Found): readonly string[] => {
   }
   if (TLS_MODE !== 'mtls') return []
   const { MTLS_ALLOWED_CLIENT_FINGERPRINTS: list, MTLS_ALLOWED_CLIENT_FINGERPRINTS_FILE: file } = found
-  const problems = [...needed(found, 'SERVER_TLS_CERT_PATH', 'SERVER_TLS_KEY_PATH')]
-  if (selfSigned !== true) problems.push(...needed(found, 'CLIENT_CA_CERT_PATH'))
-  else if (list === undefined && file === undefined) {
+  const files = REQUIRED_WITH_MTLS.filter((name) => name !== 'CLIENT_CA_CERT_PATH' || selfSigned !== true)
+  const problems = [...needed(found, ...files)]
+  if (selfSigned === true && list === undefined && file === undefined) {
     const [problem] = needed(found, 'MTLS_ALLOWED_CLIENT_FINGERPRINTS')
     problems.push(`${problem}, because CLIENT_CERT_ALLOW_SELF_SIGNED is true`)
   }
@@ -74,7 +81,7 @@ const providerRules = (found: Found, mode: Mode): readonly string[] => {
 }
 
 const auditRules = (found: Found, mode: Mode): readonly string[] => {
-  if (mode === 'serve' || found.AUDIT_LOG !== undefined) return needed(found, 'AUDIT_LOG', 'AUDIT_KEY')
+  if (mode === 'serve' || found.AUDIT_LOG !== undefined) return needed(found, ...REQUIRED_IN_SERVE)
   return found.AUDIT_KEY === undefined ? [] : needed(found, 'AUDIT_LOG')
 }
 

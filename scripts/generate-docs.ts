@@ -1,0 +1,34 @@
+/**
+ * Writes the documents that follow from the sources, or, with --check, says which of them do not.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { configurationDocument } from './generate-configuration.ts'
+import { errorsDocument } from './generate-errors.ts'
+
+const DOCUMENTS: Readonly<Record<string, () => string | Promise<string>>> = {
+  'docs/configuration.md': configurationDocument,
+  'docs/errors.md': errorsDocument,
+}
+
+const urlOf = (path: string): URL => new URL(`../${path}`, import.meta.url)
+
+const read = (path: string): string | undefined => {
+  try {
+    return readFileSync(urlOf(path), 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+const isCheck = process.argv.includes('--check')
+for (const [path, generate] of Object.entries(DOCUMENTS)) {
+  const text = await generate()
+  if (read(path) === text) continue
+  if (isCheck) {
+    console.error(`${path} does not follow from the sources: npm run docs writes it`)
+    process.exitCode = 1
+  } else {
+    writeFileSync(urlOf(path), text)
+    console.log(`wrote ${path}`)
+  }
+}
