@@ -30,7 +30,7 @@ interface Waiting {
   readonly body: RecordBody
   readonly resolve: () => void
   readonly reject: (error: KmsError) => void
-  /** Nobody waits for it any more. */
+  /** It is in a block on its way to disk, and nobody waits for it any more. */
   expired: boolean
 }
 
@@ -83,6 +83,8 @@ export class CommitQueue {
     const waiting: Waiting = { time: clock(), body, resolve, reject, expired: false }
     const timer = setTimeout(() => {
       waiting.expired = true
+      const at = this.#waiting.indexOf(waiting)
+      if (at >= 0) this.#waiting.splice(at, 1)
       this.#refused(`a record was not on disk within ${deadlineMs} ms`)
       reject(unavailable(`the record was not on disk within ${deadlineMs} ms`))
     }, deadlineMs)
@@ -105,10 +107,9 @@ export class CommitQueue {
     // What is asked for in the same turn of the event loop shares the first block.
     await Promise.resolve()
     while (this.#waiting.length > 0 || this.#late.length > 0) {
-      const records = this.#waiting.splice(0, MAX_BLOCK_RECORDS).filter(({ expired }) => !expired)
-      if (records.length === 0 && this.#late.length === 0) continue
-      const failed = !(await this.#commit(records))
-      if (failed && this.#waiting.length === 0) break
+      const written = await this.#commit(this.#waiting.splice(0, MAX_BLOCK_RECORDS))
+      // What could not be told with this block is told with the next record.
+      if (!written && this.#waiting.length === 0) break
     }
     this.#committing = undefined
   }

@@ -153,7 +153,7 @@ suite('rotation', () => {
     for (const [at, file] of files.slice(1).entries()) {
       const [first] = await readRecords(file)
       assert.equal(first?.kind, 'continued')
-      assert.equal(join(dirname(path), `${first.file}`), files[at])
+      assert.equal(join(dirname(path), String(first.file)), files[at])
     }
     await writeFile(path, '{"seq":')
     const last = files.at(-2)?.match(/\d{15}/)?.[0]

@@ -1,12 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { AuditSink } from '../../../src/adapters/audit/audit-sink.ts'
 import { type AuditLogOptions, openFileAuditLog } from '../../../src/adapters/audit/file-audit-log.ts'
 import { type VerifiedLog, verifyLog } from '../../../src/adapters/audit/verify/verify-log.ts'
-import type { AuditEntry, AuditLogPort } from '../../../src/ports/audit-log.port.ts'
+import type { AuditLogPort } from '../../../src/ports/audit-log.port.ts'
 import type { AuditHead, AuditHeadRepository } from '../../../src/ports/key-repository.port.ts'
 import { keepingLogger, type LoggedLine } from '../../support/logger.ts'
 
@@ -21,18 +21,7 @@ export const temporaryFolder = async (t: TestContext): Promise<string> => {
   return folder
 }
 
-export const entryOf = (changes: Partial<AuditEntry> = {}): AuditEntry => ({
-  requestId: 'request-1',
-  address: '127.0.0.1',
-  client: { fingerprint: 'ab'.repeat(32), subject: 'CN=wallet' },
-  owner: 'wallet',
-  operation: 'getPrivateKey',
-  phase: 'outcome',
-  allowed: true,
-  outcome: 'ok',
-  identity: { pub: 'xpub', source: 'user' },
-  ...changes,
-})
+export { entryOf } from './entries.ts'
 
 /** Heads that a test can look into, and whose store can fail. */
 export const keepingHeads = () => {
@@ -92,7 +81,7 @@ export const readRecords = async (path: string): Promise<readonly Record<string,
 export const kindsOf = async (path: string): Promise<readonly unknown[]> =>
   (await readRecords(path)).map(({ kind }) => kind)
 
-export { appendFile, readFile, writeFile }
+export { readFile, writeFile }
 
 /** A sink that can be made to fail, or to keep everybody waiting. */
 export const moodySink = () => {

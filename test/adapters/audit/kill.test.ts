@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { appendFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import {
+  entryOf,
+  KEY,
+  openLog,
+  readFile,
+  readRecords,
+  temporaryFolder,
+  verifyFiles,
+  writeFile,
+} from './support.ts'
+
+const CHILD = fileURLToPath(new URL('./kill.child.ts', import.meta.url))
+
+/** More with COFRE_KILL_ROUNDS. */
+const ROUNDS = Number(process.env.COFRE_KILL_ROUNDS ?? 6)
+const MAX_DELAY_MS = 300
+
+/** Records from many writers, killed at a random moment. @returns what was acknowledged */
+const killedRound = async (path: string, round: number): Promise<readonly string[]> => {
+  const pem = KEY.export({ type: 'pkcs8', format: 'pem' }) as string
+  const child = spawn(process.execPath, [CHILD, path, String(round), pem], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let printed = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed += text
+  })
+  const closed = once(child, 'close')
+  await once(child.stdout, 'data')
+  await sleep(randomInt(MAX_DELAY_MS))
+  child.kill('SIGKILL')
+  const [, signal] = await closed
+  assert.equal(signal, 'SIGKILL', 'the writers ended by themselves')
+  return printed.split('\n').slice(0, -1)
+}
+
+test(`nothing acknowledged is lost in ${ROUNDS} kills, and the log verifies after each`, async (t) => {
+  const folder = await temporaryFolder(t)
+  const path = join(folder, 'audit.jsonl')
+  const acknowledged: string[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    acknowledged.push(...(await killedRound(path, round)))
+    const { log } = await openLog(t, { path })
+    await log.close()
+    const names = (await readdir(folder)).filter((name) => /^audit\.\d+\.jsonl$/.test(name)).sort()
+    const files = [...names, 'audit.jsonl'].map((name) => join(folder, name))
+    const verified = await verifyFiles(...files)
+    assert.equal(verified.break, undefined)
+    const recorded = new Set(
+      (await Promise.all(files.map(readRecords))).flat().map(({ requestId }) => requestId),
+    )
+    assert.deepEqual(
+      acknowledged.filter((id) => !recorded.has(id)),
+      [],
+    )
+  }
+  t.diagnostic(`${acknowledged.length} records were acknowledged before ${ROUNDS} kills; all are there`)
+})
+
+suite('after a crash', () => {
+  test('a torn block is set aside in a record of its own, wherever it was torn', async (t) => {
+    const { log, path } = await openLog(t)
+    await log.record(entryOf({ requestId: 'acknowledged' }))
+    const before = await readFile(path)
+    await log.record(entryOf({ requestId: 'torn' }))
+    await log.close()
+    const whole = await readFile(path)
+    for (const cut of [1, 8, 300, whole.length - before.length - 1]) {
+      await writeFile(path, whole.subarray(0, before.length + cut))
+      assert.equal((await verifyFiles(path)).break?.unfinished, true)
+      const again = await openLog(t, { path })
+      await again.log.close()
+      const verified = await verifyFiles(path)
+      assert.equal(verified.break, undefined)
+      const recovered = (await readRecords(path)).find(({ kind }) => kind === 'recovered')
+      assert.equal(recovered?.bytes, cut)
+      const torn = whole.subarray(before.length, before.length + cut)
+      assert.equal(recovered?.head, torn.toString('base64'))
+      const told = (await readRecords(path)).filter(({ kind }) => kind === 'operation')
+      assert.deepEqual(
+        told.map(({ requestId }) => requestId),
+        ['acknowledged'],
+      )
+    }
+  })
+
+  test('what somebody put behind the last checkpoint is not vouched for', async (t) => {
+    const { log, path } = await openLog(t)
+    await log.record(entryOf())
+    await log.close()
+    const { end } = await verifyFiles(path)
+    const forged = {
+      seq: end.sequence + 1,
+      prev: end.hash,
+      time: '2026-01-01T00:00:00.000Z',
+      kind: 'operation',
+    }
+    await appendFile(path, `${JSON.stringify({ ...forged, ...entryOf({ requestId: 'forged' }) })}\n`)
+    const again = await openLog(t, { path })
+    await again.log.close()
+    assert.ok(!(await readRecords(path)).some(({ requestId }) => requestId === 'forged'))
+    assert.equal((await verifyFiles(path)).break, undefined)
+  })
+})
