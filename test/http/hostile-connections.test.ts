@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { KEY, listeningApp } from './support/app.ts'
@@ -106,11 +107,48 @@ for (const [status, code, request] of [
   })
 }
 
+test('* is no route', async (t) => {
+  const { port } = await listeningApp(t)
+  const options = 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+  assertRefused(await sendRaw(port, options), 404, 'route_not_found')
+})
+
 test('CONNECT and Upgrade open nothing', async (t) => {
   const { port } = await listeningApp(t)
   assertRefused(await sendRaw(port, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'), 405, 'method_not_allowed')
   const upgrade = 'GET /key/a HTTP/1.1\r\nHost: x\r\nConnection: close, upgrade\r\nUpgrade: websocket\r\n\r\n'
   assertRefused(await sendRaw(port, upgrade), 400, 'validation_failed')
+})
+
+test('the rest of a refused body is not kept', async (t) => {
+  const { app, port } = await listeningApp(t)
+  const arrived = once(app.server, 'request')
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => undefined)
+  socket.write(`${POST.replace('json', 'xml')}Content-Length: 1000000\r\n\r\n`)
+  const [request] = (await arrived) as [IncomingMessage]
+  const chunks: Buffer[] = []
+  request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  socket.write('x'.repeat(300_000))
+  const received = () => chunks.reduce((sum, { length }) => sum + length, 0)
+  while (received() < 300_000) await new Promise((next) => setImmediate(next))
+  assert.ok(chunks.every((chunk) => chunk.every((byte) => byte === 0)))
+  socket.destroy()
+})
+
+test('a client that resets a connection that was refused does no harm', async (t) => {
+  const { port } = await listeningApp(t)
+  for (const bytes of [
+    'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n',
+    'nonsense\r\n\r\n',
+    walletRequest('GET', '/'),
+  ]) {
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.write(bytes, () => socket.resetAndDestroy())
+    await once(socket, 'close')
+  }
+  assert.equal((await sendRaw(port, walletRequest('GET', '/'))).status, 404)
 })
 
 test('what can’t be parsed is not answered in the place of a request that is at work', async (t) => {

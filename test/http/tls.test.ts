@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
 import { makeCertificate } from '../../src/simulator/certificate.ts'
 import { KEY, listeningApp } from './support/app.ts'
-import { parseAnswer, readAll, walletRequest } from './support/raw-client.ts'
+import { parseAnswer, readAll, sendRaw, walletRequest } from './support/raw-client.ts'
 
 const tlsApp = async (t: TestContext) => {
   const certificate = await makeCertificate()
@@ -66,6 +66,15 @@ test('headers and key material are never given to TLS in one write, which would 
   const holding = writes.filter((text) => text.includes(KEY.prv))
   assert.equal(holding.length, 1)
   assert.ok(holding[0]?.startsWith('{'), 'the body stands alone')
+})
+
+test('what is no TLS is refused without an answer, and logged', async (t) => {
+  const { port, log, send } = await tlsApp(t)
+  const answer = await sendRaw(port, walletRequest('POST', '/key', KEY))
+  assert.ok(Number.isNaN(answer.status))
+  assert.ok(log.some(({ msg, level }) => msg === 'TLS handshake refused' && level === 30))
+  assert.ok(!JSON.stringify(log).includes(KEY.prv))
+  assert.equal((await send(walletRequest('GET', '/'))).status, 404)
 })
 
 test('a connection that is at work is told from one that is idle, over TLS too', async (t) => {

@@ -2,6 +2,7 @@ import type { TObject } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { SecretBytes } from '../../domain/secret-bytes.ts'
 import { HttpError } from '../errors/http-error.ts'
+import { WipedRequest } from '../memory/wiped-request.ts'
 import { SECRET_FIELDS } from '../schemas/fields.ts'
 import { collectBody } from './collect-body.ts'
 import { readMembers } from './read-members.ts'
@@ -53,6 +54,8 @@ export const readJsonBodies = (app: FastifyInstance, bodyLimit: number): void =>
       return values
     } finally {
       body.fill(0)
+      // Of its chunks the memory too is not needed any more.
+      if (payload instanceof WipedRequest) payload.wipe()
     }
   })
 }

@@ -24,9 +24,13 @@ const rawResponse = (body: Problem): string => {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n${HEADERS.join('')}\r\n${text}`
 }
 
+const TLS_ERROR = /^ERR_(SSL|TLS)_/
+
 /** Answers what never became a request: there are only the socket and Node's error. */
 export const answerRaw = (socket: Socket, code: HttpErrorCode): Problem => {
   const body = problem(code, defaultHttpMessage(code), randomUUID())
+  // After CONNECT nobody else listens, and an error that nobody hears ends the process.
+  socket.on('error', () => socket.destroy())
   socket.end(rawResponse(body), () => socket.destroy())
   return body
 }
@@ -42,6 +46,11 @@ export const clientErrorHandler =
     // Whatever could not be parsed may hold a key.
     if (Buffer.isBuffer(error.rawPacket)) error.rawPacket.fill(0)
     const address = socket.remoteAddress
+    if (TLS_ERROR.test(reason)) {
+      socket.destroy()
+      log.info({ reason, address }, 'TLS handshake refused')
+      return
+    }
     const taken = [...inFlight()].some(
       (response) => response.socket === socket && (response.headersSent || response.req.complete),
     )

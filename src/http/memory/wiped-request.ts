@@ -24,7 +24,7 @@ export class WipedRequest extends IncomingMessage {
     this.resume()
   }
 
-  /** Idempotent. Not to be called before the response is closed: the body may still be read. */
+  /** Idempotent. Only when nobody reads the body any more: what has come is wiped, and what comes. */
   wipe(): void {
     this.#wiped = true
     for (const chunk of this.#chunks) chunk.fill(0)

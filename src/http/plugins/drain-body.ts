@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { WipedRequest } from '../memory/wiped-request.ts'
 
 const MAX_TIME = 5_000
 
@@ -8,6 +9,8 @@ const hasBody = ({ headers }: FastifyRequest): boolean =>
 /** Reads and drops the rest of a body, up to a number of bytes and for some seconds. */
 const drain = ({ raw }: FastifyRequest, maxBytes: number): Promise<void> =>
   new Promise((resolve) => {
+    // What comes from here on is wiped and not kept.
+    if (raw instanceof WipedRequest) raw.wipe()
     let left = maxBytes
     const finish = (): void => {
       clearTimeout(timer)
