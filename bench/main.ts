@@ -29,7 +29,7 @@ try {
   say('the reference ...')
   const reference = await measureOperations(await startReference(folder, simulator), {
     seconds,
-    restart: (target) => target.restart(),
+    forgetful: true,
   })
   say('the service ...')
   const service = await startService(folder, simulator)

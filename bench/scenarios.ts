@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
-import { type Load, type LoadResult, load } from './support/load.ts'
+import { type Load, type LoadResult, load, loadWithNewConnections } from './support/load.ts'
 import { residentMiB } from './support/processes.ts'
 import { type SimulatorProcess, startService, type Target } from './targets.ts'
 
@@ -15,7 +15,9 @@ export type OperationResults = Readonly<Record<Operation, Measured>>
 
 /** As long as an xprv. */
 const PRV = `xprv${randomBytes(80).toString('base64url')}`.slice(0, 111)
-const STORED = 32
+const TOKENS = 32
+/** Read in turn; the reference reads each once, because SJCL remembers the passwords that it has seen. */
+const STORED = 192
 
 const keyBody = (pub: string): object => ({
   pub,
@@ -54,36 +56,37 @@ const newPub = (): string => `bench-${process.pid}-${nextPub++}`
 export interface MeasureOptions {
   readonly seconds: number
   readonly newConnections?: boolean
-  /** Between storing and reading: SJCL remembers the passwords that it has seen. */
-  readonly restart?: (target: Target) => Promise<Target>
+  /** Starts the target anew between storing and reading, and reads nothing twice. */
+  readonly forgetful?: boolean
 }
 
-/** The four operations of one target. It is stopped by whoever started it, unless it is restarted here. */
+/** The four operations of one target. It is stopped by whoever started it, unless it is a forgetful one. */
 export const measureOperations = async (
   first: Target,
-  { seconds, newConnections = false, restart }: MeasureOptions,
+  { seconds, newConnections = false, forgetful = false }: MeasureOptions,
 ): Promise<OperationResults> => {
   let target = first
-  const measure = async (next: Load['next']): Promise<Measured> => {
+  const measure = async (next: Load['next'], amount?: number): Promise<Measured> => {
     if (target.probe !== undefined) await askProbe(target.probe)
-    const result = await load({ url: target.url, seconds, next, newConnections })
+    const wanted = { url: target.url, seconds, next, ...(amount === undefined ? {} : { amount }) }
+    const result = await (newConnections ? loadWithNewConnections(wanted) : load(wanted))
     const loopDelayP99Ms = target.probe && (await askProbe(target.probe)).loopDelayP99Ms
     return { ...result, loopDelayP99Ms: loopDelayP99Ms || undefined }
   }
   const store = await measure(() => ({ method: 'POST', path: '/key', body: keyBody(newPub()) }))
   const pubs = Array.from({ length: STORED }, newPub)
-  for (const pub of pubs) await post(target.url, '/key', keyBody(pub))
+  await Promise.all(pubs.map((pub) => post(target.url, '/key', keyBody(pub))))
   const tokens: string[] = []
-  for (let n = 0; n < STORED; n++) {
+  for (let n = 0; n < TOKENS; n++) {
     const { encryptedKey = '' } = await post(target.url, '/generateDataKey', { keyType: 'AES-256' })
     tokens.push(encryptedKey)
   }
-  if (restart !== undefined) target = await restart(target)
+  if (forgetful) target = await target.restart()
   let turn = 0
-  const read = await measure(() => ({
-    method: 'GET',
-    path: `/key/${pubs[turn++ % STORED]}?source=user`,
-  }))
+  const read = await measure(
+    () => ({ method: 'GET', path: `/key/${pubs[turn++ % STORED]}?source=user` }),
+    forgetful ? STORED : undefined,
+  )
   const generateDataKey = await measure(() => ({
     method: 'POST',
     path: '/generateDataKey',
@@ -92,9 +95,9 @@ export const measureOperations = async (
   const decryptDataKey = await measure(() => ({
     method: 'POST',
     path: '/decryptDataKey',
-    body: { encryptedKey: tokens[turn++ % STORED] ?? '' },
+    body: { encryptedKey: tokens[turn++ % TOKENS] ?? '' },
   }))
-  if (restart !== undefined) await target.stop()
+  if (forgetful) await target.stop()
   return { store, read, generateDataKey, decryptDataKey }
 }
 

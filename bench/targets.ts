@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Running, start } from './support/processes.ts'
@@ -78,6 +78,10 @@ export const startReference = async (folder: string, simulator: SimulatorProcess
   return targetOf(running, running.ready, () => startReference(folder, simulator))
 }
 
+const AUDIT_KEY = generateKeyPairSync('ed25519')
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString()
+
 /** `cofre serve` on a store of its own. @param environment more variables */
 export const startService = async (
   folder: string,
@@ -97,12 +101,14 @@ export const startService = async (
       TLS_MODE: 'disabled',
       DATABASE_URL: `sqlite:${join(folder, `${name}.sqlite`)}`,
       HSM_PROVIDER: 'dinamo',
+      AUDIT_LOG: join(folder, `${name}.audit`),
+      AUDIT_KEY,
       RATE_LIMIT: 'off',
       LOG_LEVEL: 'info',
       COFRE_BENCH_PROBE: probe,
       ...environment,
     },
-    (line) => /listening/i.test(line) && /127\.0\.0\.1:\d+/.test(line),
+    (line) => line.includes('"msg":"ready"'),
   )
   const [address = ''] = /127\.0\.0\.1:\d+/.exec(running.ready) ?? []
   return targetOf(running, `http://${address}`, () => startService(folder, simulator, environment), probe)

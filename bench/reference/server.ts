@@ -56,7 +56,7 @@ database.exec(`CREATE TABLE IF NOT EXISTS root (name TEXT);
     id INTEGER PRIMARY KEY AUTOINCREMENT, pub TEXT NOT NULL, source TEXT NOT NULL, encryptedPrv TEXT NOT NULL,
     encryptedDataKey TEXT NOT NULL, rootKey TEXT NOT NULL, coin TEXT NOT NULL, type TEXT NOT NULL)`)
 
-const known = database.prepare('SELECT name FROM root').get()?.['name']
+const known = database.prepare('SELECT name FROM root').get()?.name
 const rootKey = typeof known === 'string' ? known : await createRootKey()
 if (known === undefined) database.prepare('INSERT INTO root VALUES (?)').run(rootKey)
 
@@ -84,9 +84,9 @@ app.post<{ Body: KeyBody }>('/key', async ({ body: { pub, source, prv, coin, typ
 
 app.get<{ Params: { '*': string }; Querystring: { source: string } }>('/key/*', async ({ params, query }) => {
   const row = find.get(params['*'], query.source) as Record<string, string>
-  const dataKey = sjcl.decrypt(row['rootKey'] ?? '', row['encryptedDataKey'] ?? '')
-  const prv = sjcl.decrypt(dataKey, row['encryptedPrv'] ?? '')
-  return { prv, pub: row['pub'], source: row['source'], type: row['type'] }
+  const dataKey = sjcl.decrypt(row.rootKey ?? '', row.encryptedDataKey ?? '')
+  const prv = sjcl.decrypt(dataKey, row.encryptedPrv ?? '')
+  return { prv, pub: row.pub, source: row.source, type: row.type }
 })
 
 app.post('/generateDataKey', () => generateDataKey(rootKey))
@@ -95,4 +95,4 @@ app.post<{ Body: { encryptedKey: string } }>('/decryptDataKey', async ({ body })
   plaintextKey: sjcl.decrypt(rootKey, body.encryptedKey),
 }))
 
-console.log(`READY ${await app.listen({ host: '127.0.0.1', port: Number(process.env['PORT'] ?? 0) })}`)
+console.log(`READY ${await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT ?? 0) })}`)

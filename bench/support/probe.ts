@@ -8,7 +8,8 @@ import { isMainThread } from 'node:worker_threads'
 
 const { COFRE_BENCH_PROBE: path } = process.env
 
-if (isMainThread && path !== undefined) {
+// The launcher becomes the program, and loads this again.
+if (isMainThread && path !== undefined && !process.argv[1]?.endsWith('bin/cofre.js')) {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
   createServer((_request, response) => {
