@@ -34,12 +34,12 @@ export interface PolicyCertificate extends Pick<ClientCertificate, 'fingerprint'
 
 export interface Policy {
   /** Every client that the certificate names: one, none, or (a mistake that no file shows) several. */
-  clientsFor(certificate: PolicyCertificate): readonly PolicyClient[]
+  readonly clientsFor: (certificate: PolicyCertificate) => readonly PolicyClient[]
 
   /** May do nothing where not exactly one client of the policy is named. */
-  callerFor(certificate: PolicyCertificate | undefined): Caller
+  readonly callerFor: (certificate: PolicyCertificate | undefined) => Caller
 
-  callerNamed(name: string): Caller | undefined
+  readonly callerNamed: (name: string) => Caller | undefined
 
   /** Whether some client is named by more than its fingerprint: only right where an authority vouches for names. */
   readonly trustsNames: boolean
@@ -54,7 +54,8 @@ export const normalizeFingerprint = (text: string): string | undefined => {
   return /^[0-9a-f]{64}$/.test(hex) ? hex : undefined
 }
 
-const namesOf = ({ fingerprints = [], subjects = [], sans = [] }: PolicyClient): readonly string[] => [
+/** All that names a client, each with its kind, so that a subject is never taken for a SAN. */
+export const namesOf = ({ fingerprints = [], subjects = [], sans = [] }: PolicyClient): readonly string[] => [
   ...fingerprints.map((text) => `fingerprint ${normalizeFingerprint(text) ?? text}`),
   ...subjects.map((text) => `subject ${text}`),
   ...sans.map((text) => `san ${text}`),
@@ -65,39 +66,6 @@ const namesIn = ({ fingerprint, subject, san = [] }: PolicyCertificate): readonl
   `subject ${subject}`,
   ...san.map((text) => `san ${text}`),
 ]
-
-/** What is wrong with a policy beyond its form; empty where nothing is. */
-export const policyProblems = ({ clients }: PolicyDocument): readonly string[] => {
-  const problems: string[] = []
-  const known = new Set<string>()
-  const ownerOf = new Map<string, string>()
-  for (const client of clients) {
-    const { name, fingerprints = [] } = client
-    if (known.has(name)) problems.push(`two clients are called ${name}`)
-    known.add(name)
-    if (namesOf(client).length === 0) {
-      problems.push(`client ${name} has no fingerprints, subjects or sans: nobody can be it`)
-    }
-    for (const text of fingerprints) {
-      if (normalizeFingerprint(text) === undefined) {
-        problems.push(`client ${name}: ${JSON.stringify(text)} is not a SHA-256 fingerprint`)
-      }
-    }
-    for (const certificate of namesOf(client)) {
-      const other = ownerOf.get(certificate)
-      if (other !== undefined) problems.push(`clients ${other} and ${name} are both named by ${certificate}`)
-      else ownerOf.set(certificate, name)
-    }
-  }
-  for (const { name, sharesDataKeysWith = [] } of clients) {
-    for (const other of sharesDataKeysWith) {
-      if (other === name) problems.push(`client ${name} shares its data keys with itself`)
-      else if (!known.has(other))
-        problems.push(`client ${name} shares its data keys with ${other}, which is no client`)
-    }
-  }
-  return problems
-}
 
 const includes = (allowed: readonly string[] | undefined, value: string): boolean =>
   allowed === undefined || allowed.includes(value)

@@ -1,5 +1,6 @@
 import { Value, type ValueError } from '@sinclair/typebox/value'
-import { compilePolicy, type Policy, type PolicyDocument, policyProblems } from '../../domain/policy.ts'
+import { compilePolicy, type Policy, type PolicyDocument } from '../../domain/policy.ts'
+import { policyProblems } from '../../domain/policy-problems.ts'
 import { PolicySchema } from './policy-schema.ts'
 
 /** Everything that is wrong with a policy, one line each. */

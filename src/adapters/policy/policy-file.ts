@@ -33,7 +33,7 @@ export interface PolicyFileOptions {
 /** The policy in force: that of the file, as it last was without a mistake. */
 export interface WatchedPolicy {
   /** By the rules in force now: a caller that was made stays as it is. */
-  callerFor(certificate: PolicyCertificate | undefined): Caller
+  readonly callerFor: (certificate: PolicyCertificate | undefined) => Caller
   readonly current: Policy
   /** Looks at the file now. Never fails: a mistake is logged and the rules stay. */
   reload(): Promise<void>
