@@ -31,25 +31,17 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	go func() {
-		io.Copy(io.Discard, os.Stdin)
-		stop()
-	}()
-	go func() {
-		// Known once it runs.
-		behind, err := url.Parse(database.MongoDBURI())
-		if err != nil {
-			log.Fatal(err)
-		}
-		listener, err := net.Listen("tcp", os.Args[2])
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Println(listener.Addr())
-		serve(listener, behind.Host)
-	}()
-	if err := database.Run(ctx); err != nil {
+	go func() { log.Fatal(database.Run(context.Background())) }()
+	// Known once it runs.
+	behind, err := url.Parse(database.MongoDBURI())
+	if err != nil {
 		log.Fatal(err)
 	}
+	listener, err := net.Listen("tcp", os.Args[2])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(listener.Addr())
+	go serve(listener, behind.Host)
+	io.Copy(io.Discard, os.Stdin)
 }

@@ -19,6 +19,9 @@ const PASSING = new Set<unknown>([6, 7, 89, 91, 134, 189, 262, 9001, 10107, 1160
 /** Not exported by the driver. */
 const WAIT_QUEUE_TIMEOUT = 'MongoWaitQueueTimeoutError'
 
+/** Of the system or of a stream: the driver lets some of a broken connection through as they are. */
+const SYSTEM_CODE = /^(E[A-Z0-9]+|ERR_STREAM_[A-Z_]+)$/
+
 const MAX_CAUSE_LENGTH = 300
 
 export const isDuplicateKey = (error: unknown): boolean =>
@@ -29,8 +32,12 @@ export const isDuplicateKey = (error: unknown): boolean =>
 export const isRefusedCredentials = (error: unknown): boolean =>
   error instanceof MongoServerError && REFUSED_CREDENTIALS.has(error.code)
 
+const isSystemError = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && SYSTEM_CODE.test(String(error.code))
+
 /** Another attempt may go better. Whether this one changed anything is not known. */
 export const isPassing = (error: unknown): boolean =>
+  isSystemError(error) ||
   error instanceof MongoNetworkError ||
   error instanceof MongoServerSelectionError ||
   error instanceof MongoWriteConcernError ||
@@ -45,7 +52,8 @@ export const causeOf = (error: unknown): Error => {
 
 /** Any error as what a caller gets: only what neither driver nor server can be blamed for stays as it is. */
 export const errorOf = (error: unknown): unknown => {
-  if (error instanceof MongoError) return new KmsError('store_unavailable', { cause: causeOf(error) })
+  if (error instanceof MongoError || isSystemError(error))
+    return new KmsError('store_unavailable', { cause: causeOf(error) })
   if (error instanceof BSON.BSONError) return new KmsError('integrity_failure', { cause: causeOf(error) })
   return error
 }
