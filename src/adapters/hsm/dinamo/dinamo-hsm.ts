@@ -44,6 +44,8 @@ export class DinamoHsm implements HsmPort, ReplicatedHsm {
   /** Which host answered for a block; the block's own life bounds the entry's. */
   readonly #answeredBy = new WeakMap<Uint8Array, string>()
 
+  #closed = false
+
   constructor(options: DinamoHsmOptions) {
     const { targets, session, candidates, maxSessions, random } = options
     const byName = new Map(targets.map((target) => [target.name, target]))
@@ -151,6 +153,7 @@ export class DinamoHsm implements HsmPort, ReplicatedHsm {
           deadlineMs: Math.min(deadlineMs, remainingMs),
         }),
       problemOf: (host) => this.#group.problemOf(host),
+      isOver: () => this.#closed,
       sleep: systemSleep,
     })
     this.#proofs.add(proof)
@@ -158,6 +161,7 @@ export class DinamoHsm implements HsmPort, ReplicatedHsm {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     await this.#group.close()
     this.#options.session.credentials().password[Symbol.dispose]()
   }

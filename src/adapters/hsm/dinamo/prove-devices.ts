@@ -11,6 +11,8 @@ export interface ProveDevicesOptions {
   readonly test: (host: string, deadlineMs: number) => Promise<string | undefined>
   /** Why a host is out of service; empty if it is not. */
   readonly problemOf: (host: string) => string
+  /** Nobody waits any more. */
+  readonly isOver: () => boolean
   readonly sleep: Sleep
 }
 
@@ -24,14 +26,14 @@ const PAUSE_MS = 250
  */
 export const proveDevices = async (
   rootKeyId: string,
-  { hosts, needed, timeoutMs, test, problemOf, sleep }: ProveDevicesOptions,
+  { hosts, needed, timeoutMs, test, problemOf, isOver, sleep }: ProveDevicesOptions,
 ): Promise<ReadonlySet<string>> => {
   const deadline = Deadline.after(timeoutMs)
   const passed = new Set<string>()
   const flaws = new Map<string, string>()
 
   const prove = async (host: string): Promise<void> => {
-    while (passed.size < needed && !deadline.passed) {
+    while (passed.size < needed && !deadline.passed && !isOver()) {
       try {
         const flaw = await test(host, deadline.remainingMs)
         if (flaw === undefined) {

@@ -1,6 +1,7 @@
 import { KmsError } from '../../../domain/errors.ts'
 import { SecretBytes } from '../../../domain/secret-bytes.ts'
 import type { HsmProvider } from '../../../ports/hsm-provider.port.ts'
+import type { Logger } from '../../../ports/logger.port.ts'
 import { type DinamoConfiguration, DinamoConfigurationSchema, WRAPPING_OF } from './configuration.ts'
 import { DinamoHsm } from './dinamo-hsm.ts'
 import { parseFingerprints, parseTargets } from './targets.ts'
@@ -14,6 +15,22 @@ const minHosts = ({ ROOT_KEY_MIN_HOSTS: wanted }: DinamoConfiguration, hosts: nu
   })
 }
 
+const warn = (configuration: DinamoConfiguration, logger: Logger): void => {
+  if (configuration.DINAMO_ALLOW_STATIC_RSA) {
+    logger.warn(
+      { setting: 'DINAMO_ALLOW_STATIC_RSA' },
+      "TLS without forward secrecy is allowed: whoever gets the HSM's TLS key reads every data key ever recorded",
+    )
+  }
+  for (const setting of ['DINAMO_OPERATION_TIMEOUT_MS', 'DINAMO_CONNECT_TIMEOUT_MS'] as const) {
+    if (configuration[setting] < configuration.HSM_DEADLINE_MS) continue
+    logger.warn(
+      { setting, milliseconds: configuration[setting], deadline: configuration.HSM_DEADLINE_MS },
+      'not below HSM_DEADLINE_MS: after a host that does not answer there is no time to ask another one',
+    )
+  }
+}
+
 export const provider: HsmProvider<typeof DinamoConfigurationSchema> = {
   name: 'dinamo',
   configuration: DinamoConfigurationSchema,
@@ -21,12 +38,7 @@ export const provider: HsmProvider<typeof DinamoConfigurationSchema> = {
     const targets = parseTargets(configuration.DINAMO_HOST)
     const certificateSha256 = parseFingerprints(configuration.DINAMO_CERT_SHA256)
     const neededHosts = minHosts(configuration, targets.length)
-    if (configuration.DINAMO_ALLOW_STATIC_RSA) {
-      logger.warn(
-        { setting: 'DINAMO_ALLOW_STATIC_RSA' },
-        "TLS without forward secrecy is allowed: whoever gets the HSM's TLS key reads every data key ever recorded",
-      )
-    }
+    warn(configuration, logger)
     const username = configuration.DINAMO_USERNAME
     const password = SecretBytes.fromUtf8(configuration.DINAMO_PASSWORD)
     return new DinamoHsm({

@@ -159,11 +159,17 @@ export class Host<S extends PooledSession> {
   }
 
   async #open(): Promise<S> {
+    const { time, metrics, classify, open } = this.#options
+    const from = time.now()
+    let outcome: FaultKind | 'ok' = 'ok'
     try {
-      return await this.#options.open()
+      return await open()
     } catch (error) {
-      if (this.#admitted) this.#learn(this.#options.classify(error, 'opening'), error)
+      outcome = classify(error, 'opening')
+      if (this.#admitted) this.#learn(outcome, error)
       throw error
+    } finally {
+      metrics.operated('open_session', outcome, time.now() - from)
     }
   }
 
@@ -235,7 +241,7 @@ export class Host<S extends PooledSession> {
   /** Once for each new problem, but every refused login. */
   #report(reason: OutOfServiceReason, error: unknown, pauseMs: number): void {
     const { logger, account } = this.#options
-    const problem = error instanceof Error ? error.message : String(error)
+    const problem = describe(error)
     const fields = { host: this.name, reason, pauseMs: Math.round(pauseMs) }
     if (reason === 'login-refused') {
       logger.error(
@@ -247,4 +253,10 @@ export class Host<S extends PooledSession> {
     }
     this.#lastProblem = problem
   }
+}
+
+/** The message, with what the system said where there is more to know. */
+const describe = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
 }

@@ -136,7 +136,7 @@ export class SessionPool<S extends PooledSession> {
 
   #serve(): void {
     const { maxSessions, maxOpening } = this.#options.limits
-    if (this.#queue.first?.fresh && this.#taken >= maxSessions) {
+    if (this.#queue.first?.fresh && this.#taken >= maxSessions && this.#closing.size === 0) {
       // Whoever has waited longest gets the place of a used session.
       const oldest = this.#idle.shift()
       if (oldest !== undefined) this.#dismiss(oldest)
@@ -186,9 +186,10 @@ export class SessionPool<S extends PooledSession> {
     )
   }
 
-  /** A host that is full is asked again only after a pause, or when nothing that it admitted is left. */
+  /** A host that was full is asked again after a pause, after a goodbye, or when nothing that it admitted is left. */
   #mayOpen(): boolean {
-    return this.#time.now() >= this.#noOpeningBefore || this.#inUse.size === 0
+    if (this.#time.now() >= this.#noOpeningBefore) return true
+    return this.#inUse.size === 0 && this.#closing.size === 0
   }
 
   async #open(generation: number): Promise<void> {
@@ -214,12 +215,12 @@ export class SessionPool<S extends PooledSession> {
     const failure = error instanceof Error ? error : new Error('a session could not be opened')
     const noRoom = this.#options.classify(error, 'opening') === 'no-room'
     const { first } = this.#queue
+    if (noRoom) this.#noOpeningBefore = this.#time.now() + this.#options.limits.noRoomPauseMs
     const oldest = noRoom && first?.fresh ? this.#idle.shift() : undefined
     if (oldest !== undefined) {
       this.#dismiss(oldest)
       return
     }
-    if (noRoom) this.#noOpeningBefore = this.#time.now() + this.#options.limits.noRoomPauseMs
     // Without room, who takes a used session waits for one; without any in use, for nothing.
     if (this.#inUse.size === 0) this.#queue.failAll(failure)
     else if (!noRoom || first?.fresh) first?.fail(failure)
@@ -265,6 +266,7 @@ export class SessionPool<S extends PooledSession> {
       }
       const goodbye = this.#sayGoodbye(session).finally(() => {
         this.#closing.delete(goodbye)
+        this.#noOpeningBefore = Number.NEGATIVE_INFINITY
         this.#serve()
       })
       this.#closing.add(goodbye)

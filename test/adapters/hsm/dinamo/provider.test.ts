@@ -93,12 +93,21 @@ suite('the Dinamo provider', () => {
     )
   })
 
-  test('warns of TLS without forward secrecy', async () => {
-    const { logger, ...rest } = context()
-    const hsm = await provider.create(settings({ DINAMO_ALLOW_STATIC_RSA: 'true' }), { logger, ...rest })
-    assert.equal(logger.lines.filter(({ level }) => level === 'warn').length, 1)
-    await hsm.close()
-  })
+  for (const [name, value] of [
+    ['DINAMO_ALLOW_STATIC_RSA', 'true'],
+    ['DINAMO_OPERATION_TIMEOUT_MS', '8000'],
+    ['DINAMO_CONNECT_TIMEOUT_MS', '9000'],
+  ] as const) {
+    test(`warns of ${name}=${value}`, async () => {
+      const { logger, ...rest } = context()
+      const hsm = await provider.create(settings({ [name]: value }), { logger, ...rest })
+      const [line, ...more] = logger.lines
+      assert.deepEqual(more, [])
+      assert.equal(line?.level, 'warn')
+      assert.equal(line?.fields.setting, name)
+      await hsm.close()
+    })
+  }
 
   test('works with what it was configured with', async (t) => {
     const { host, port, certificateSha256 } = await simulatorFor(t)

@@ -93,6 +93,7 @@ test('sessions, queue, waits, breaker and operations are measured, by provider, 
   )
   assert.equal(counts.get('unwrap ok'), 2)
   assert.equal(counts.get('unwrap answer'), 1)
+  assert.equal(counts.get('open_session ok'), 2)
   assert.equal(counts.get('generate_data_key session'), 3)
   const waits = after.get('cofre.hsm.queue.wait')?.map(({ value }) => (value as { count: number }).count)
   assert.deepEqual(waits, [5])

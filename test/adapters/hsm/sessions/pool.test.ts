@@ -152,6 +152,42 @@ suite('a session pool', () => {
     assert.equal(pool.inUse, 2)
   })
 
+  test('gives up one idle session for one fresh one, and lends the others meanwhile', async () => {
+    const { pool, acquire, release } = setUp({ maxSessions: 4 })
+    const leases = await Promise.all([acquire(), acquire(), acquire(), acquire()])
+    const goodbye = Promise.withResolvers<void>()
+    for (const { session } of leases) session.close = () => goodbye.promise
+    release(...leases)
+    const fresh = acquire({ fresh: true })
+    const used = await Promise.all([acquire(), acquire()])
+    assert.deepEqual([pool.inUse, pool.idle, pool.queued], [2, 1, 1])
+    goodbye.resolve()
+    await fresh
+    assert.deepEqual([pool.inUse, pool.idle], [3, 1])
+    release(...used)
+  })
+
+  test('gives up one idle session for a fresh one where the device has no room', async () => {
+    const { device, pool, acquire, release } = setUp()
+    const leases = await Promise.all([acquire(), acquire(), acquire()])
+    release(...leases)
+    device.refusal = 'no-room'
+    const goodbye = Promise.withResolvers<void>()
+    for (const { session } of leases) {
+      session.close = async () => {
+        await goodbye.promise
+        device.refusal = undefined
+      }
+    }
+    const fresh = acquire({ fresh: true })
+    await settled()
+    assert.deepEqual([device.attempts, pool.idle], [4, 2])
+    goodbye.resolve()
+    assert.ok(!leases.some(({ session }) => session === device.sessions[3]))
+    assert.equal((await fresh).session, device.sessions[3])
+    assert.equal(pool.idle, 2)
+  })
+
   test('logs in twice at a time at most', async () => {
     const { device, acquire } = setUp()
     const gate = Promise.withResolvers<void>()
