@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readLines } from '../../adapters/audit/verify/read-lines.ts'
 import { AUDIT_EXIT, type AuditIo, CalledWrongly } from './io.ts'
@@ -15,6 +16,8 @@ const OPTIONS = {
 } as const
 
 const POLL_MS = 500
+
+const sizeOf = async (file: string): Promise<number> => (await stat(file)).size
 
 export const tail = async (argv: readonly string[], io: AuditIo): Promise<number> => {
   const { values, positionals } = parseOptions(argv, OPTIONS)
@@ -35,6 +38,7 @@ export const tail = async (argv: readonly string[], io: AuditIo): Promise<number
   }
   try {
     const last: string[] = []
+    let size = await sizeOf(file)
     let next = await readFrom(1, (text) => {
       last.push(text)
       if (last.length > Number(values.lines)) last.shift()
@@ -46,7 +50,11 @@ export const tail = async (argv: readonly string[], io: AuditIo): Promise<number
     })
     while (!stopped) {
       await Promise.race([sleep(POLL_MS), stop])
-      next = await readFrom(next, io.print)
+      const now = await sizeOf(file)
+      // Smaller: the file was put aside, and the next one began.
+      if (now < size) next = 1
+      if (now !== size) next = await readFrom(next, io.print)
+      size = now
     }
     return AUDIT_EXIT.good
   } catch (error) {
