@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { suite, type TestContext, test } from 'node:test'
 import {
   type DinamoSession,
@@ -99,9 +100,14 @@ suite('whatever never settles in the SDK ends', TIMEOUT, () => {
   })
 
   test('disconnect-blocked-peer', async (t) => {
-    const hsm = await scriptedHsm(t, () => {})
+    const peers: Socket[] = []
+    const hsm = await scriptedHsm(
+      t,
+      () => {},
+      (peer) => peers.push(peer),
+    )
     const { session, socket } = await openInside(t, hsm)
-    for (const connection of hsm.connections) connection.pause()
+    for (const peer of peers) peer.pause()
     socket.write(Buffer.alloc(MORE_THAN_A_PEER_BUFFERS))
     await session.close()
     assert.ok(socket.destroyed)

@@ -11,6 +11,7 @@ import { optionsFor } from '../../adapters/hsm/dinamo/session/support.ts'
 
 export interface OpenedSession {
   readonly session: DinamoSession
+  readonly channel: GuardedChannel
   readonly socket: TLSSocket
 }
 
@@ -31,5 +32,5 @@ export const openInside = async (
   const sdk = given ?? (await makeSdk())
   const channel = new GuardedChannel(socket)
   await login(sdk, channel, options.credentials(), options.connectTimeoutMs)
-  return { session: new GuardedSession(sdk, channel, options), socket }
+  return { session: new GuardedSession(sdk, channel, options), channel, socket }
 }

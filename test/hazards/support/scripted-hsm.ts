@@ -75,15 +75,22 @@ const serve = (socket: TLSSocket, script: Script): void => {
   })
 }
 
-/** A device that lets anyone in and then answers as the test wants. */
-export const scriptedHsm = async (t: TestContext, script: Script): Promise<ScriptedHsm> => {
+/** A device that lets anyone in and then answers as the test wants. `onSecure` is given the device's side. */
+export const scriptedHsm = async (
+  t: TestContext,
+  script: Script,
+  onSecure: (socket: TLSSocket) => void = () => {},
+): Promise<ScriptedHsm> => {
   const { certificate } = await sharedSimulatorState()
   const startTls = tlsAcceptor(certificate)
   return listen(t, certificateSha256(certificate), (raw) => {
     readHello(raw).then(
       (ack) => {
         raw.write(ack)
-        startTls(raw, (socket) => serve(socket, script))
+        startTls(raw, (socket) => {
+          serve(socket, script)
+          onSecure(socket)
+        })
       },
       () => raw.destroy(),
     )
