@@ -1,0 +1,217 @@
+import { createHash, createPublicKey } from 'node:crypto'
+import { type Attributes, type Cryptoki, call, findObjects, type Handle, readAttributes } from './cryptoki.ts'
+import { isOneOf, Refused } from './refusal.ts'
+import type { Token } from './token.ts'
+
+/** A token that does not know an attribute of the template. */
+const TEMPLATE_REFUSED = new Set([
+  'CKR_ATTRIBUTE_TYPE_INVALID',
+  'CKR_ATTRIBUTE_VALUE_INVALID',
+  'CKR_ATTRIBUTE_READ_ONLY',
+  'CKR_TEMPLATE_INCONSISTENT',
+])
+const MODULUS_BITS = 2048
+const EXPONENT_65537 = Buffer.from([1, 0, 1])
+
+interface Pair {
+  readonly privateKey: Handle
+  readonly modulus: Buffer
+  readonly spki: Buffer
+  /** SHA-256 of the public half: what its CKA_ID has to be. */
+  readonly id: Buffer
+}
+
+const isTrue = (value: Buffer | undefined): boolean => value?.some((byte) => byte !== 0) ?? false
+
+/** Root keys of a token. Neither labels nor ids are unique there. */
+export class RootKeys {
+  readonly #token: Token
+  readonly #cryptoki: Cryptoki
+  /** Handles are good in all sessions of a process; a token's own keys don't come and go. */
+  readonly #handles = new Map<string, Handle>()
+
+  constructor(token: Token) {
+    this.#token = token
+    this.#cryptoki = token.cryptoki
+  }
+
+  /**
+   * Makes a pair of this label, or takes the one that is there: whoever asks holds the claim on the name, and
+   * what lacks its id was left behind by one that died between the two steps.
+   *
+   * @param mechanism the only one that it may be used with, where the token can be told
+   * @throws Refused `keys` if there are two, or one that may leave the token
+   */
+  async create(
+    session: Handle,
+    label: string,
+    mechanism: number,
+  ): Promise<{ readonly created: boolean; readonly spki: Buffer }> {
+    const existing = this.#findOne(session, this.#privateKey(label), label)
+    const privateKey = existing ?? (await this.#generate(session, label, mechanism))
+    const pair = this.#read(session, privateKey)
+    this.#checkStays(session, privateKey, label)
+    this.#setId(session, label, pair)
+    return { created: existing === undefined, spki: pair.spki }
+  }
+
+  /** @returns SubjectPublicKeyInfo; undefined if there is none of that label and id */
+  readPublicKey(session: Handle, label: string, id: Buffer): Buffer | undefined {
+    const privateKey = this.#findOne(session, this.#privateKey(label, id), label)
+    return privateKey === undefined ? undefined : this.#read(session, privateKey).spki
+  }
+
+  /** Its private half, looked up once. */
+  find(session: Handle, label: string, id: Buffer): Handle | undefined {
+    const name = `${label} ${id.toString('hex')}`
+    const known = this.#handles.get(name)
+    if (known !== undefined) return known
+    const found = this.#findOne(session, this.#privateKey(label, id), label)
+    if (found === undefined) return undefined
+    if (!this.#read(session, found).id.equals(id)) {
+      throw new Refused('keys', `the key ${label} has the id of another public half`)
+    }
+    this.#handles.set(name, found)
+    return found
+  }
+
+  /** What was found before may be gone. */
+  forget(): void {
+    this.#handles.clear()
+  }
+
+  /** The private half last: what is left of it is found again. */
+  destroy(session: Handle, label: string, id: Buffer): void {
+    const privateKey = this.#findOne(session, this.#privateKey(label, id), label)
+    if (privateKey === undefined) return
+    this.forget()
+    const { ck } = this.#cryptoki
+    const publicKey = this.#findOne(session, this.#named(ck.CKO_PUBLIC_KEY, label, id), label)
+    for (const object of [publicKey, privateKey]) {
+      if (object !== undefined) {
+        call('C_DestroyObject', () => this.#cryptoki.library.C_DestroyObject(session, object))
+      }
+    }
+  }
+
+  #named(objectClass: number, label: string, id?: Buffer): Attributes {
+    const { ck } = this.#cryptoki
+    return [
+      { type: ck.CKA_CLASS, value: objectClass },
+      { type: ck.CKA_TOKEN, value: true },
+      { type: ck.CKA_LABEL, value: label },
+      ...(id === undefined ? [] : [{ type: ck.CKA_ID, value: id }]),
+    ]
+  }
+
+  #privateKey(label: string, id?: Buffer): Attributes {
+    return this.#named(this.#cryptoki.ck.CKO_PRIVATE_KEY, label, id)
+  }
+
+  #findOne(session: Handle, template: Attributes, label: string): Handle | undefined {
+    const [first, ...others] = findObjects(this.#cryptoki, session, template, 2)
+    if (others.length > 0) {
+      throw new Refused('keys', `the token has more than one key ${label}: only one of them can be right`)
+    }
+    return first
+  }
+
+  async #generate(session: Handle, label: string, mechanism: number): Promise<Handle> {
+    this.#token.confirmPresence(session)
+    const { ck } = this.#cryptoki
+    const value = Buffer.alloc(session.length)
+    value.writeUInt32LE(mechanism)
+    try {
+      return await this.#generateWith(session, label, [{ type: ck.CKA_ALLOWED_MECHANISMS, value }])
+    } catch (error) {
+      if (!isOneOf(error, TEMPLATE_REFUSED)) throw error
+      return await this.#generateWith(session, label, [])
+    }
+  }
+
+  async #generateWith(session: Handle, label: string, limits: Attributes): Promise<Handle> {
+    const { ck, library } = this.#cryptoki
+    const both: Attributes = [
+      { type: ck.CKA_TOKEN, value: true },
+      { type: ck.CKA_LABEL, value: label },
+    ]
+    const publicTemplate: Attributes = [
+      ...both,
+      { type: ck.CKA_MODULUS_BITS, value: MODULUS_BITS },
+      { type: ck.CKA_PUBLIC_EXPONENT, value: EXPONENT_65537 },
+      { type: ck.CKA_ENCRYPT, value: true },
+      { type: ck.CKA_VERIFY, value: false },
+      { type: ck.CKA_WRAP, value: false },
+    ]
+    const privateTemplate: Attributes = [
+      ...both,
+      { type: ck.CKA_PRIVATE, value: true },
+      { type: ck.CKA_SENSITIVE, value: true },
+      { type: ck.CKA_EXTRACTABLE, value: false },
+      { type: ck.CKA_DECRYPT, value: true },
+      { type: ck.CKA_SIGN, value: false },
+      { type: ck.CKA_UNWRAP, value: false },
+      ...limits,
+    ]
+    try {
+      const pair = await library.C_GenerateKeyPairAsync(
+        session,
+        { mechanism: ck.CKM_RSA_PKCS_KEY_PAIR_GEN },
+        [...publicTemplate],
+        [...privateTemplate],
+      )
+      return pair.privateKey
+    } catch (error) {
+      return call('C_GenerateKeyPair', () => {
+        throw error
+      })
+    }
+  }
+
+  /** Of the private half, which says the same of the public one as that itself. */
+  #read(session: Handle, privateKey: Handle): Pair {
+    const { ck } = this.#cryptoki
+    const [modulus, exponent] = readAttributes(this.#cryptoki, session, privateKey, [
+      ck.CKA_MODULUS,
+      ck.CKA_PUBLIC_EXPONENT,
+    ])
+    if (modulus === undefined || exponent === undefined) {
+      throw new Refused('keys', 'the token does not give out the public half of a key')
+    }
+    const [n, e] = [modulus.toString('base64url'), exponent.toString('base64url')]
+    const spki = createPublicKey({ format: 'jwk', key: { kty: 'RSA', n, e } }).export({
+      type: 'spki',
+      format: 'der',
+    })
+    return { privateKey, modulus, spki, id: createHash('sha256').update(spki).digest() }
+  }
+
+  #checkStays(session: Handle, privateKey: Handle, label: string): void {
+    const { ck } = this.#cryptoki
+    const [sensitive, extractable] = readAttributes(this.#cryptoki, session, privateKey, [
+      ck.CKA_SENSITIVE,
+      ck.CKA_EXTRACTABLE,
+    ])
+    if (!isTrue(sensitive) || isTrue(extractable)) {
+      throw new Refused('keys', `the key ${label} may leave the token: it is not taken for a root key`)
+    }
+  }
+
+  /** On the private half last: with it the pair is complete. */
+  #setId(session: Handle, label: string, { privateKey, modulus, id }: Pair): void {
+    const { ck, library } = this.#cryptoki
+    const [current] = readAttributes(this.#cryptoki, session, privateKey, [ck.CKA_ID])
+    if (current?.equals(id)) return
+    const publicKeys = findObjects(
+      this.#cryptoki,
+      session,
+      [...this.#named(ck.CKO_PUBLIC_KEY, label), { type: ck.CKA_MODULUS, value: modulus }],
+      1,
+    )
+    for (const object of [...publicKeys, privateKey]) {
+      call('C_SetAttributeValue', () =>
+        library.C_SetAttributeValue(session, object, [{ type: ck.CKA_ID, value: id }]),
+      )
+    }
+  }
+}

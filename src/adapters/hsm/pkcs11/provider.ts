@@ -1,0 +1,52 @@
+import { KmsError } from '../../../domain/errors.ts'
+import { SecretBytes } from '../../../domain/secret-bytes.ts'
+import type { HsmProvider } from '../../../ports/hsm-provider.port.ts'
+import { type Pkcs11Configuration, Pkcs11ConfigurationSchema, WRAPPING_OF } from './configuration.ts'
+import { Pkcs11Hsm } from './pkcs11-hsm.ts'
+import { Token, type TokenOptions } from './token.ts'
+
+const RSA_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 10_000
+
+const chooseToken = (configuration: Pkcs11Configuration): TokenOptions['choice'] => {
+  const { PKCS11_TOKEN_LABEL: label, PKCS11_SLOT: slot } = configuration
+  if (label !== undefined && slot === undefined) return { label }
+  if (slot !== undefined && label === undefined) return { slot }
+  throw new KmsError('start_refused', {
+    message: `PKCS11_TOKEN_LABEL and PKCS11_SLOT are ${label === undefined ? 'both missing' : 'both set'}: give one of them`,
+  })
+}
+
+export const provider: HsmProvider<typeof Pkcs11ConfigurationSchema> = {
+  name: 'pkcs11',
+  configuration: Pkcs11ConfigurationSchema,
+  create: async (configuration, { logger, random }) => {
+    const choice = chooseToken(configuration)
+    const token = new Token({
+      libraryPath: configuration.PKCS11_LIBRARY,
+      choice,
+      pin: SecretBytes.fromUtf8(configuration.PKCS11_PIN),
+      process: {
+        // Handed on, and read by nobody here: every vendor's library has variables of its own.
+        environment: process.env,
+        threads: configuration.PKCS11_MAX_SESSIONS,
+      },
+      startTimeoutMs: START_TIMEOUT_MS,
+      session: {
+        operationTimeoutMs: configuration.PKCS11_OPERATION_TIMEOUT_MS,
+        rsaTimeoutMs: RSA_TIMEOUT_MS,
+        random,
+      },
+    })
+    await token.load()
+    return new Pkcs11Hsm({
+      token,
+      name: 'label' in choice ? choice.label : `slot ${choice.slot}`,
+      candidates: WRAPPING_OF[configuration.PKCS11_PADDING],
+      deadlineMs: configuration.HSM_DEADLINE_MS,
+      rsaTimeoutMs: RSA_TIMEOUT_MS,
+      maxSessions: configuration.PKCS11_MAX_SESSIONS,
+      logger,
+    })
+  },
+}
