@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb'
 import type { AuditHead } from '../../../ports/key-repository.port.ts'
+import { type Deadline, persist } from './calls.ts'
 import type { AuditHeadDocument } from './documents.ts'
 import { isDuplicateKey } from './failures.ts'
 import { count, date, reading, SHA_256, text } from './reading.ts'
@@ -25,12 +26,14 @@ export class AuditHeads {
    * Where a higher head is kept the filter finds nothing and the insert meets it: a duplicate. So it does where
    * another first head came between the two, which may be lower: the second time it is there to be found.
    */
-  async save(head: AuditHead): Promise<void> {
-    if (!(await this.#trySave(head))) await this.#trySave(head)
+  async save(head: AuditHead, deadline: Deadline): Promise<void> {
+    const attempt = (): Promise<boolean> => persist(deadline, () => this.#trySave(head))
+    if (!(await attempt())) await attempt()
   }
 
-  async list(): Promise<readonly AuditHead[]> {
-    return (await this.#collection.find().sort({ _id: 1 }).toArray()).map(auditHeadOf)
+  async list(deadline: Deadline): Promise<readonly AuditHead[]> {
+    const found = await persist(deadline, () => this.#collection.find().sort({ _id: 1 }).toArray())
+    return found.map(auditHeadOf)
   }
 
   async #trySave({ instance, sequence, hash, savedAt }: AuditHead): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KmsError } from '../../../domain/errors.ts'
-import { errorOf } from './failures.ts'
+import { causeOf, errorOf, isPassing } from './failures.ts'
 
 const PAUSE_MS = 50
 
@@ -14,10 +14,30 @@ export class Deadline {
     this.#until = performance.now() + ms
   }
 
-  /** Between two attempts. @throws KmsError `store_unavailable` if the time is over: nothing new is begun */
-  async pause(): Promise<void> {
+  /**
+   * Between two attempts.
+   *
+   * @param because what the last one failed with
+   * @throws KmsError `store_unavailable` if the time is over: nothing new is begun
+   */
+  async pause(because?: unknown): Promise<void> {
     await sleep(PAUSE_MS)
-    if (performance.now() >= this.#until) throw unavailable('no certain answer before the deadline')
+    if (performance.now() < this.#until) return
+    const cause =
+      because === undefined ? new Error('no certain answer before the deadline') : causeOf(because)
+    throw new KmsError('store_unavailable', { cause })
+  }
+}
+
+/** For what changes nothing, or the same however often it is done. */
+export const persist = async <T>(deadline: Deadline, attempt: () => Promise<T>): Promise<T> => {
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!isPassing(error)) throw error
+      await deadline.pause(error)
+    }
   }
 }
 

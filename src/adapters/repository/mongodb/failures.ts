@@ -32,7 +32,7 @@ export const isDuplicateKey = (error: unknown): boolean =>
 export const isRefusedCredentials = (error: unknown): boolean =>
   error instanceof MongoServerError && REFUSED_CREDENTIALS.has(error.code)
 
-const isSystemError = (error: unknown): boolean =>
+export const isSystemError = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && SYSTEM_CODE.test(String(error.code))
 
 /** Another attempt may go better. Whether this one changed anything is not known. */

@@ -44,11 +44,11 @@ class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   }
 
   async findPrivateKey(identity: KeyIdentity): Promise<PrivateKeyRow | undefined> {
-    return await this.#calls.run(() => this.#privateKeys.find(identity))
+    return await this.#calls.run((deadline) => this.#privateKeys.find(identity, deadline))
   }
 
   async listPrivateKeys(options: ListOptions): Promise<readonly PrivateKeyRow[]> {
-    return await this.#calls.run(() => this.#privateKeys.list(options))
+    return await this.#calls.run((deadline) => this.#privateKeys.list(options, deadline))
   }
 
   async replaceWrapping(identity: KeyIdentity, expected: RowWrapping, next: RowWrapping): Promise<boolean> {
@@ -68,7 +68,7 @@ class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   }
 
   async listRootKeys(): Promise<readonly RootKey[]> {
-    return await this.#calls.run(() => this.#rootKeys.list())
+    return await this.#calls.run((deadline) => this.#rootKeys.list(deadline))
   }
 
   async claimRootKey(claim: ClaimedRootKey): Promise<RootKey> {
@@ -88,11 +88,11 @@ class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   }
 
   async saveAuditHead(head: AuditHead): Promise<void> {
-    await this.#calls.run(() => this.#auditHeads.save(head))
+    await this.#calls.run((deadline) => this.#auditHeads.save(head, deadline))
   }
 
   async listAuditHeads(): Promise<readonly AuditHead[]> {
-    return await this.#calls.run(() => this.#auditHeads.list())
+    return await this.#calls.run((deadline) => this.#auditHeads.list(deadline))
   }
 
   async ping(): Promise<void> {

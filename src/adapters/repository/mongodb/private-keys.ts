@@ -8,7 +8,7 @@ import type {
   RootKeyCount,
   RowWrapping,
 } from '../../../ports/key-repository.port.ts'
-import type { Deadline } from './calls.ts'
+import { type Deadline, persist } from './calls.ts'
 import type { PrivateKeyDocument } from './documents.ts'
 import { isDuplicateKey, isPassing } from './failures.ts'
 import { documentOf, idOf, privateKeyRowOf, rootKeyCountOf } from './private-key-documents.ts'
@@ -48,8 +48,8 @@ export class PrivateKeys {
       const attempt = await this.#tryInsert(document)
       if (attempt === 'stored') return
       wasLost ||= attempt === 'lost'
-      const held = await this.#tryFind(document._id)
-      if (held === undefined) continue
+      const held = await persist(deadline, () => this.#collection.findOne({ _id: document._id }))
+      if (held === null) continue
       // An envelope has a salt of its own: equal bytes are this insert's, which was lost on its way back.
       if (wasLost && isDeepStrictEqual(held, document)) return
       const { pub, source } = document
@@ -57,18 +57,18 @@ export class PrivateKeys {
     }
   }
 
-  async find(identity: KeyIdentity): Promise<PrivateKeyRow | undefined> {
-    const found = await this.#collection.findOne({ _id: idOf(identity) })
+  async find(identity: KeyIdentity, deadline: Deadline): Promise<PrivateKeyRow | undefined> {
+    const found = await persist(deadline, () => this.#collection.findOne({ _id: idOf(identity) }))
     return found === null ? undefined : privateKeyRowOf(found)
   }
 
   /** By `_id`, compared as bytes: every source has the rows of one behind those of the other. */
-  async list({ after, limit }: ListOptions): Promise<readonly PrivateKeyRow[]> {
-    const found = this.#collection
-      .find(after === undefined ? {} : { _id: { $gt: idOf(after) } })
-      .sort({ _id: 1 })
-      .limit(limit)
-    return (await found.toArray()).map(privateKeyRowOf)
+  async list({ after, limit }: ListOptions, deadline: Deadline): Promise<readonly PrivateKeyRow[]> {
+    const filter = after === undefined ? {} : { _id: { $gt: idOf(after) } }
+    const found = await persist(deadline, () =>
+      this.#collection.find(filter).sort({ _id: 1 }).limit(limit).toArray(),
+    )
+    return found.map(privateKeyRowOf)
   }
 
   async replaceWrapping(identity: KeyIdentity, expected: RowWrapping, next: RowWrapping): Promise<boolean> {
@@ -99,16 +99,6 @@ export class PrivateKeys {
     } catch (error) {
       if (isDuplicateKey(error)) return 'taken'
       if (isPassing(error)) return 'lost'
-      throw error
-    }
-  }
-
-  /** Undefined also where it cannot be found out now. */
-  async #tryFind(_id: string): Promise<PrivateKeyDocument | undefined> {
-    try {
-      return (await this.#collection.findOne({ _id })) ?? undefined
-    } catch (error) {
-      if (isPassing(error)) return undefined
       throw error
     }
   }

@@ -1,8 +1,8 @@
 import type { Collection } from 'mongodb'
 import type { ActiveRootKey, ClaimedRootKey, RootKey } from '../../../domain/root-key.ts'
-import type { Deadline } from './calls.ts'
+import { type Deadline, persist } from './calls.ts'
 import type { RootKeysDocument } from './documents.ts'
-import { isDuplicateKey, isPassing } from './failures.ts'
+import { isDuplicateKey } from './failures.ts'
 import { check, count, reading } from './reading.ts'
 import { fieldsOf, rootKeyOf } from './root-key-fields.ts'
 
@@ -41,8 +41,8 @@ export class RootKeys {
     this.#collection = collection
   }
 
-  async list(): Promise<readonly RootKey[]> {
-    return (await this.#read()).rootKeys
+  async list(deadline: Deadline): Promise<readonly RootKey[]> {
+    return (await persist(deadline, () => this.#read())).rootKeys
   }
 
   async claim(claim: ClaimedRootKey, deadline: Deadline): Promise<RootKey> {
@@ -83,16 +83,18 @@ export class RootKeys {
    */
   async #change(deadline: Deadline, change: Change): Promise<readonly RootKey[]> {
     for (;;) {
-      try {
-        const { revision, rootKeys } = await this.#read()
-        const next = change(rootKeys)
-        if (next === undefined) return rootKeys
-        if (await this.#replace(revision, next)) return structuredClone(next)
-      } catch (error) {
-        if (!isPassing(error)) throw error
-      }
+      const after = await persist(deadline, () => this.#tryChange(change))
+      if (after !== undefined) return after
       await deadline.pause()
     }
+  }
+
+  /** @returns undefined if another change came first */
+  async #tryChange(change: Change): Promise<readonly RootKey[] | undefined> {
+    const { revision, rootKeys } = await this.#read()
+    const next = change(rootKeys)
+    if (next === undefined) return rootKeys
+    return (await this.#replace(revision, next)) ? structuredClone(next) : undefined
   }
 
   async #read(): Promise<State> {

@@ -1,6 +1,6 @@
 import { MongoError } from 'mongodb'
 import { KmsError } from '../../../domain/errors.ts'
-import { causeOf, isRefusedCredentials } from './failures.ts'
+import { causeOf, isRefusedCredentials, isSystemError } from './failures.ts'
 
 const refused = (message: string, cause: unknown): KmsError =>
   new KmsError('start_refused', { message, cause: causeOf(cause) })
@@ -16,10 +16,10 @@ export const startFailure = (error: unknown): unknown => {
   if (KmsError.is(error, 'store_unavailable')) return unreachable(error.cause)
   if (isRefusedCredentials(error)) return refused('The store refuses the credentials of DATABASE_URL.', error)
   if (error instanceof MongoError) return unreachable(error)
-  const { code, path, syscall } = error as NodeJS.ErrnoException
+  const { code, path } = error as NodeJS.ErrnoException
   if (path !== undefined) {
     return refused(`The file ${path}, which DATABASE_URL names, cannot be read (${code}).`, error)
   }
-  // A host's name that is not found.
-  return syscall === undefined ? error : unreachable(error)
+  // Such as a host's name that is not found.
+  return isSystemError(error) ? unreachable(error) : error
 }
