@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { auditSettings, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
+import { simulatorFor, USER } from '../support/simulator.ts'
+import { runCofre, temporaryFolder } from './run-cofre.ts'
+
+type Variables = Readonly<Record<string, string>>
+
+/** All that `serve` needs, with an HSM in this process. */
+const settingsFor = async (t: TestContext): Promise<Variables> => {
+  const simulator = await simulatorFor(t)
+  const folder = await temporaryFolder(t)
+  return {
+    BIND: '127.0.0.1',
+    PORT: '0',
+    HEALTH_BIND: 'off',
+    TLS_MODE: 'disabled',
+    DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
+    HSM_PROVIDER: 'dinamo',
+    DINAMO_HOST: `127.0.0.1:${simulator.port}`,
+    DINAMO_USERNAME: USER.username,
+    DINAMO_PASSWORD: USER.password,
+    DINAMO_CERT_SHA256: simulator.certificateSha256,
+    ...auditSettings(folder),
+  }
+}
+
+const start = async (t: TestContext, settings: Variables): Promise<ServiceProcess> => {
+  const service = await startServiceProcess('serve', settings)
+  t.after(() => service.kill())
+  return service
+}
+
+test('serve runs on what the environment gives, and puts on record what it did', async (t) => {
+  const settings = await settingsFor(t)
+  const service = await start(t, settings)
+  const answer = await fetch(`${service.url}/generateDataKey`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"keyType":"AES-256"}',
+  })
+  assert.equal(answer.status, 200)
+  assert.equal(await service.stop(), 0)
+  const log = await readFile(settings.AUDIT_LOG ?? '', 'utf8')
+  assert.equal(log.match(/"operation":"generateDataKey"/g)?.length, 1)
+})
+
+test('a secret may come in a file', async (t) => {
+  const { DINAMO_PASSWORD = '', ...settings } = await settingsFor(t)
+  const path = join(await temporaryFolder(t), 'password')
+  await writeFile(path, `${DINAMO_PASSWORD}\n`)
+  const service = await start(t, { ...settings, DINAMO_PASSWORD_FILE: path })
+  assert.equal(await service.stop(), 0)
+})
+
+test('no secret is in the output, at any level', async (t) => {
+  const settings: Variables = { ...(await settingsFor(t)), LOG_LEVEL: 'trace' }
+  const service = await start(t, settings)
+  await service.stop()
+  const output = service.output.join('\n')
+  const [, keyLine = ''] = (settings.AUDIT_KEY ?? '').split('\n')
+  for (const secret of [settings.DINAMO_PASSWORD ?? '', keyLine]) assert.ok(!output.includes(secret))
+})
+
+test('whatever is missing or insecure ends it with a line that names the variable', async (t) => {
+  const settings = await settingsFor(t)
+  const cases: readonly (readonly [Variables, RegExp])[] = [
+    [{ BIND: '0.0.0.0' }, /TLS_MODE is disabled while BIND is 0\.0\.0\.0/],
+    [{ DATABASE_URL: 'memory:' }, /DATABASE_URL is memory:/],
+    [{ HSM_PROVIDER: 'memory' }, /HSM_PROVIDER is memory/],
+    [{ DINAMO_PASSWORD: '' }, /DINAMO_PASSWORD is empty/],
+    [{ DINAMO_USERNAME: 'a'.repeat(17) }, /DINAMO_USERNAME is "a{17}"/],
+    [{ PORT: 'http' }, /PORT is "http"/],
+    [{ TLS_MODE: 'mtls' }, /SERVER_TLS_KEY_PATH is missing/],
+    [{ AUDIT_KEY: 'not a key' }, /AUDIT_KEY must be the PEM of an Ed25519 private key/],
+    [{ HSM_PROVIDER: 'nobody' }, /"nobody" is not known.*dinamo, memory, pkcs11/],
+  ]
+  for (const [change, expected] of cases) {
+    const { code, stderr } = await runCofre(['serve'], { ...settings, ...change })
+    assert.notEqual(code, 0)
+    assert.match(stderr, expected)
+    for (const line of stderr.trimEnd().split('\n')) assert.match(line, /^cofre serve: /)
+  }
+})
+
+test('a port that is taken ends the start, and nothing is left open', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1')
+  t.after(() => other.close())
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  const settings = await settingsFor(t)
+  for (const change of [{ PORT: String(port) }, { HEALTH_BIND: `127.0.0.1:${port}` }]) {
+    const { code, stderr } = await runCofre(['serve'], { ...settings, ...change })
+    assert.equal(code, 78)
+    assert.match(
+      stderr,
+      /^cofre serve: (BIND and PORT|HEALTH_BIND): can't listen on 127\.0\.0\.1 port \d+, something/,
+    )
+  }
+})
+
+test('serve does not run under a debugger', async () => {
+  const { code, stderr } = await runCofre(['serve'], { NODE_OPTIONS: '--inspect=127.0.0.1:0' })
+  assert.equal(code, 1)
+  assert.match(stderr, /serve does not run under a debugger/)
+})
