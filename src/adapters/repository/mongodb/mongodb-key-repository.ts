@@ -14,7 +14,14 @@ import { AuditHeads } from './audit-heads.ts'
 import { Calls, within } from './calls.ts'
 import { newClient, watch } from './client.ts'
 import { type Collections, collectionsOf } from './documents.ts'
-import { DEADLINE_MS, databaseNameOf, MAX_POOL_SIZE, MAX_QUEUE, type MongoOptions } from './options.ts'
+import {
+  DEADLINE_MS,
+  databaseNameOf,
+  databaseOptions,
+  MAX_POOL_SIZE,
+  MAX_QUEUE,
+  type MongoOptions,
+} from './options.ts'
 import { PrivateKeys } from './private-keys.ts'
 import { RootKeys } from './root-keys.ts'
 import { checkSchema, ping } from './schema.ts'
@@ -124,7 +131,7 @@ export const openMongoKeyRepository = async ({
   maxQueue = MAX_QUEUE,
 }: MongoOptions): Promise<KeyRepositoryPort & AuditHeadRepository> => {
   const client = newClient(url, deadlineMs, maxPoolSize)
-  const collections = collectionsOf(client.db(databaseNameOf(url)))
+  const collections = collectionsOf(client.db(databaseNameOf(url), databaseOptions(deadlineMs)))
   try {
     await within(
       deadlineMs,

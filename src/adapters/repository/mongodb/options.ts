@@ -1,4 +1,4 @@
-import type { MongoClientOptions } from 'mongodb'
+import { type DbOptions, type MongoClientOptions, ReadConcern } from 'mongodb'
 import type { Logger } from '../../../ports/logger.port.ts'
 
 export interface MongoOptions {
@@ -28,26 +28,32 @@ export const databaseNameOf = (url: string): string => {
   return decodeURIComponent(name) || DEFAULT_DATABASE
 }
 
+const partOf = (deadlineMs: number, part: number): number => Math.max(1, Math.floor(deadlineMs * part))
+
 /**
- * What may not be chosen in the URL: these take precedence over it. Every wait of the driver ends well before the
- * call's deadline, so that what an unanswered insert led to can still be found out.
+ * What makes a write lasting and a read true. It is the database's, since the client's can be weakened in the URL.
+ * Where no majority confirms a write in this time it is looked for, not given up.
  */
-export const clientOptions = (deadlineMs: number, maxPoolSize: number): MongoClientOptions => {
-  const share = (part: number): number => Math.max(1, Math.floor(deadlineMs * part))
-  return {
-    appName: 'cofre',
-    readPreference: 'primary',
-    readConcern: { level: 'majority' },
-    writeConcern: { w: 'majority', journal: true, wtimeoutMS: share(1 / 4) },
-    // Nothing is sent twice behind our back: what is safe to send again is sent again here.
-    retryWrites: false,
-    retryReads: true,
-    maxPoolSize,
-    maxIdleTimeMS: MAX_IDLE_MS,
-    serverSelectionTimeoutMS: share(3 / 4),
-    connectTimeoutMS: share(1 / 3),
-    socketTimeoutMS: share(1 / 3),
-    waitQueueTimeoutMS: share(1 / 2),
-    ignoreUndefined: true,
-  }
-}
+export const databaseOptions = (deadlineMs: number): DbOptions => ({
+  readPreference: 'primary',
+  readConcern: new ReadConcern('majority'),
+  writeConcern: { w: 'majority', journal: true, wtimeoutMS: partOf(deadlineMs, 1 / 4) },
+})
+
+/**
+ * These take precedence over the URL. Every wait of the driver ends well before the call's deadline, so that what
+ * an unanswered insert led to can still be found out.
+ */
+export const clientOptions = (deadlineMs: number, maxPoolSize: number): MongoClientOptions => ({
+  appName: 'cofre',
+  // Nothing is sent twice behind our back: what is safe to send again is sent again here.
+  retryWrites: false,
+  retryReads: true,
+  maxPoolSize,
+  maxIdleTimeMS: MAX_IDLE_MS,
+  serverSelectionTimeoutMS: partOf(deadlineMs, 3 / 4),
+  connectTimeoutMS: partOf(deadlineMs, 1 / 3),
+  socketTimeoutMS: partOf(deadlineMs, 1 / 3),
+  waitQueueTimeoutMS: partOf(deadlineMs, 1 / 2),
+  ignoreUndefined: true,
+})
