@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { listeningApp } from './support/app.ts'
 import { memoryOperations } from './support/operations.ts'
 import { parseAnswer, readAll, walletRequest } from './support/raw-client.ts'
+import { until } from './support/until.ts'
 
 const MAKE = walletRequest('POST', '/generateDataKey', { keyType: 'AES-256' }).replace(
   'Connection: close\r\n',
@@ -42,7 +43,7 @@ test('what is in flight is answered, says that the connection closes, and closin
   const closing = app.close().then(() => {
     closed = true
   })
-  while (app.server.listening) await new Promise((next) => setImmediate(next))
+  await until(() => !app.server.listening)
   assert.equal(closed, false)
   go()
   const answer = parseAnswer(await all)
@@ -59,7 +60,7 @@ test('a request that comes on an open connection while the server closes is serv
   busy.write(MAKE)
   await started
   const closing = app.close()
-  while (app.server.listening) await new Promise((next) => setImmediate(next))
+  await until(() => !app.server.listening)
   const [answer, kept] = [readAll(late), readAll(busy)]
   late.write(MAKE)
   go()

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { KEY, listeningApp } from './support/app.ts'
 import { memoryOperations } from './support/operations.ts'
 import { sendRaw, walletRequest } from './support/raw-client.ts'
+import { until } from './support/until.ts'
 
 test('every request has a line with what is public about it, whatever the outcome', async (t) => {
   const { port, log } = await listeningApp(t)
@@ -10,7 +11,7 @@ test('every request has a line with what is public about it, whatever the outcom
   await sendRaw(port, walletRequest('GET', `/key/${KEY.pub}?source=user&token=mine`))
   await sendRaw(port, walletRequest('GET', '/key/other?source=backup'))
   const completed = () => log.filter(({ msg }) => msg === 'request completed')
-  while (completed().length < 3) await new Promise((next) => setImmediate(next))
+  await until(() => completed().length === 3)
   const lines = completed()
   assert.deepEqual(
     lines.map(({ method, route, status, pub, source }) => [method, route, status, pub, source]),

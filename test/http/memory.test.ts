@@ -11,6 +11,7 @@ import { jsonObject } from '../../src/http/responses/json-bytes.ts'
 import { jsonPost, KEY, listeningApp, testApp } from './support/app.ts'
 import { memoryOperations } from './support/operations.ts'
 import { sendRaw, walletRequest } from './support/raw-client.ts'
+import { until } from './support/until.ts'
 
 const isDisposed = (secret: SecretBytes | undefined): boolean => {
   try {
@@ -18,10 +19,6 @@ const isDisposed = (secret: SecretBytes | undefined): boolean => {
   } catch {
     return true
   }
-}
-
-const until = async (holds: () => boolean): Promise<void> => {
-  while (!holds()) await new Promise((next) => setImmediate(next))
 }
 
 const isWiped = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
@@ -111,6 +108,32 @@ for (const client of ['reads it', 'goes away']) {
     assert.ok(isDisposed(prv))
   })
 }
+
+test('an answer that waits for its turn is wiped when its client goes away', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<never>()
+  const operations = memoryOperations({ generateDataKey: () => promise })
+  const { app, port } = await listeningApp(t, { operations })
+  await app.inject(jsonPost('/key', KEY))
+  const written: Uint8Array[] = []
+  app.server.on('request', (_request, response) => {
+    const write = response.write.bind(response) as (...parameters: unknown[]) => boolean
+    response.write = (chunk: Uint8Array, ...rest: unknown[]) => {
+      written.push(chunk)
+      return write(chunk, ...rest)
+    }
+  })
+  const socket = connect(port, '127.0.0.1')
+  const requests = [
+    walletRequest('POST', '/generateDataKey', { keyType: 'AES-256' }),
+    walletRequest('GET', `/key/${KEY.pub}?source=user`),
+  ]
+  socket.write(requests.join('').replaceAll('Connection: close\r\n', ''))
+  await until(() => written.length > 0)
+  assert.ok(String(written[0]).includes(KEY.prv))
+  socket.destroy()
+  await until(() => written.every(isWiped))
+  resolve(undefined as never)
+})
 
 test('an answer with a key is one buffer with memory of its own', () => {
   using prv = SecretBytes.fromUtf8('x')
