@@ -189,6 +189,35 @@ suite('a group of hosts', () => {
     assert.equal(await group.run('op', hostName, { only: ['a:1'] }), 'a:1')
   })
 
+  test('keeps no session of a host that went out of service', async () => {
+    const { time, device, group } = setUp(['a:1'], { limits: { maxSessions: 4 } })
+    await group.run('first', async () => undefined)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const working = [1, 2, 3, 4].map(() => group.run('op', () => promise))
+    await settled()
+    resolve()
+    await Promise.all(working)
+    assert.equal(device('a:1').open, 4)
+    await breakHost(group, time, 'a:1')
+    assert.equal(device('a:1').open, 0)
+  })
+
+  test('sends on who waited for a session of a host that went out of service', async () => {
+    const { group, hostName } = setUp(['a:1', 'b:1'], { limits: { maxSessions: 1 } })
+    await Promise.all([
+      group.run('first', hostName, { only: ['a:1'] }),
+      group.run('first', hostName, { only: ['b:1'] }),
+    ])
+    const { promise, reject } = Promise.withResolvers<never>()
+    const broken = assert.rejects(group.run('op', () => promise, { only: ['a:1'], deadlineMs: 1_000 }))
+    await settled()
+    const waiting = group.run('op', hostName, { avoid: new Set(['b:1']) })
+    await settled()
+    reject(new FakeError('login-refused'))
+    assert.equal(await waiting, 'b:1')
+    await broken
+  })
+
   test('with every host out of service waits for the next look, if it comes in time', async () => {
     const { time, device, group, hostName } = setUp()
     await group.run('first', hostName)

@@ -263,6 +263,23 @@ suite('a session pool', () => {
     assert.equal(old?.ending, 'closed')
   })
 
+  test('an opening that fails after a retirement fails nobody who came after it', async () => {
+    const { device, pool, acquire } = setUp({ maxOpening: 1 })
+    const gate = Promise.withResolvers<void>()
+    device.gate = gate.promise
+    const turnedAway = assert.rejects(acquire(), HostOutOfService)
+    await settled()
+    pool.retire('a test')
+    await turnedAway
+    const next = acquire()
+    device.refusal = 'session'
+    gate.resolve()
+    device.gate = settled().then(() => {
+      device.refusal = undefined
+    })
+    assert.equal((await next).session.usable, true)
+  })
+
   test('closes in order: idle ones at once, used ones when they are given back', async () => {
     const { time, pool, acquire, release } = setUp()
     const [one, other] = await Promise.all([acquire(), acquire()])
