@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import type { InjectOptions } from 'fastify'
+import { testApp } from './app.ts'
+import { assertProblem } from './problem.ts'
+
+/**
+ * Sends it to an app of its own, and checks the answer and its line in the log.
+ *
+ * @param message the answer's text
+ */
+export const refused = async (
+  t: TestContext,
+  request: string | InjectOptions,
+  status: number,
+  code: string,
+  message?: RegExp | string,
+) => {
+  const { app, log } = testApp(t)
+  const response = await app.inject(request)
+  const problem = assertProblem(response.payload, response.headers, status, code)
+  if (typeof message === 'string') assert.equal(problem.message, message)
+  else if (message !== undefined) assert.match(problem.message, message)
+  const line = log.find(({ requestId, code: logged }) => requestId === problem.requestId && logged === code)
+  assert.equal(line?.level, status >= 500 ? 50 : 30, 'refusals are logged, with the request id')
+  return response
+}
