@@ -65,7 +65,9 @@ const start = () => {
   const argv = [...process.execArgv, ...flagsFor(args[0]), findProgram(), ...args]
   // PBKDF2, DNS and files share these threads.
   const threads = String(Math.max(LIBUV_THREADS, availableParallelism()))
-  const env = { UV_THREADPOOL_SIZE: threads, ...process.env }
+  // Types are stripped, and scripts compiled, once for all starts. As trustworthy as the packages that it is next to.
+  const cache = join(root, 'node_modules', '.cache', 'cofre')
+  const env = { UV_THREADPOOL_SIZE: threads, NODE_COMPILE_CACHE: cache, ...process.env }
   // One process is better than two: a signal, and a kill, meets the program itself.
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
     process.execve(node, [node, ...argv], env)

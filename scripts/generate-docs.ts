@@ -2,12 +2,14 @@
  * Writes the documents that follow from the sources, or, with --check, says which of them do not.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { policyJsonSchema } from '../src/adapters/policy/policy-schema.ts'
 import { configurationDocument } from './generate-configuration.ts'
 import { errorsDocument } from './generate-errors.ts'
 
 const DOCUMENTS: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/configuration.md': configurationDocument,
   'docs/errors.md': errorsDocument,
+  'docs/policy.schema.json': () => `${JSON.stringify(policyJsonSchema(), null, 2)}\n`,
 }
 
 const urlOf = (path: string): URL => new URL(`../${path}`, import.meta.url)

@@ -28,6 +28,7 @@ const code = await run({
   environment: process.env,
   print: (text) => void process.stdout.write(text),
   complain,
+  onReload: (reload) => void process.on('SIGHUP', reload),
   stopped: stopSignal(),
 })
 process.exit(code)

@@ -7,6 +7,8 @@ export interface CommandContext {
   readonly print: (text: string) => void
   /** Writes one line where errors go. */
   readonly complain: (line: string) => void
+  /** Calls it whenever the process is asked to look at its files again. */
+  readonly onReload: (reload: () => void) => void
   /** Resolves when the process is asked to end. */
   readonly stopped: Promise<void>
 }

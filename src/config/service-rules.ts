@@ -41,10 +41,18 @@ const addressRules = ({ BIND, HEALTH_BIND }: Found, mode: Mode): readonly string
 const tlsRules = (found: Found): readonly string[] => {
   const { BIND, TLS_MODE, CLIENT_CERT_ALLOW_SELF_SIGNED: selfSigned } = found
   if (TLS_MODE === 'disabled') {
-    if (BIND === undefined || !isHost(BIND) || isLoopback(BIND)) return []
-    return [
-      `TLS_MODE is disabled while BIND is ${BIND}: without TLS only a loopback address such as 127.0.0.1 is allowed`,
-    ]
+    const problems: string[] = []
+    if (BIND !== undefined && isHost(BIND) && !isLoopback(BIND)) {
+      problems.push(
+        `TLS_MODE is disabled while BIND is ${BIND}: without TLS only a loopback address such as 127.0.0.1 is allowed`,
+      )
+    }
+    if (found.POLICY_FILE !== undefined) {
+      problems.push(
+        'POLICY_FILE is set while TLS_MODE is disabled: a policy needs certificates to know clients by',
+      )
+    }
+    return problems
   }
   if (TLS_MODE !== 'mtls') return []
   const { MTLS_ALLOWED_CLIENT_FINGERPRINTS: list, MTLS_ALLOWED_CLIENT_FINGERPRINTS_FILE: file } = found

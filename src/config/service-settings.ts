@@ -94,7 +94,8 @@ export const ServiceSettingsSchema = Type.Object({
     description: 'Processes that share the port.',
     default: 1,
     minimum: 1,
-    maximum: 64,
+    maximum: 1,
+    allowed: '1: more processes are more instances, each on a port of its own',
   }),
   STORE_TIMEOUT_MS: Type.Optional(
     Type.Integer({

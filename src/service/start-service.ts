@@ -10,6 +10,7 @@ import { openHealth } from './health.ts'
 import { newInstanceId } from './instance-id.ts'
 import { listenOn } from './listen.ts'
 import type { ServiceLogger } from './logger.ts'
+import { openAccess } from './open-access.ts'
 import { openAudit } from './open-audit.ts'
 import { openHsms } from './open-hsms.ts'
 import { openRepository } from './open-repository.ts'
@@ -19,6 +20,8 @@ export interface RunningService {
   readonly url: string
   /** Where `/livez` and `/readyz` are, if anywhere. */
   readonly healthUrl: string | undefined
+  /** Looks at the files that may change while it runs. Never fails. */
+  reload(): Promise<void>
   /** Stops accepting, finishes what is in flight, then closes HSM sessions and store. May be called again. */
   stop(): Promise<void>
 }
@@ -61,10 +64,20 @@ export const startService = async (
     envelopeFormat: service.ENVELOPE_FORMAT,
     cipherConcurrency: availableParallelism(),
   })
+  const access = await openAccess(service, { audit, logger }, resources)
+  const { tls, identify } = access
   const app = resources.adopt(
-    buildApp({ operations, logger, bodyLimit: service.BODY_LIMIT, closeGrace: CLOSE_GRACE_MS }),
+    buildApp({
+      operations,
+      logger,
+      identify,
+      bodyLimit: service.BODY_LIMIT,
+      closeGrace: CLOSE_GRACE_MS,
+      ...(tls === undefined ? {} : { tls: tls.options }),
+    }),
     (http) => http.close(),
   )
+  tls?.follow(app.server)
   const address = { host: service.BIND, port: service.PORT }
   await listenOn(
     (at) => app.listen({ ...at, listenTextResolver: () => 'listening' }),
@@ -77,7 +90,7 @@ export const startService = async (
   })
   resources.defer(() => health.endWatch())
   const { address: host, port } = app.server.address() as AddressInfo
-  const url = `http://${urlHost(host)}:${port}`
+  const url = `${tls === undefined ? 'http' : 'https'}://${urlHost(host)}:${port}`
   const { id: rootKey, provider } = keyring.current.rootKey
   logger.info({ url, health: health.url, instance, provider, rootKey }, 'ready')
 
@@ -91,6 +104,7 @@ export const startService = async (
   return {
     url,
     healthUrl: health.url,
+    reload: () => access.reload(),
     stop() {
       stopping ??= stop()
       return stopping
