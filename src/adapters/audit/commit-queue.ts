@@ -154,9 +154,8 @@ export class CommitQueue {
     const { clock, logger } = this.#options
     if (this.#gap === undefined) {
       this.#gap = { since: clock(), refused: 0 }
-      const { code } = (cause ?? {}) as NodeJS.ErrnoException
       logger.error(
-        { reason, ...(code === undefined ? {} : { code }) },
+        { reason, ...(cause === undefined ? {} : { err: cause }) },
         'audit log unavailable: requests are refused',
       )
     }

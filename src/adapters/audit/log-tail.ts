@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { KmsError } from '../../domain/errors.ts'
 import { isCheckpointOf } from './checkpoint.ts'
 import { LINE_START, type Position, sha256 } from './record.ts'
@@ -20,12 +20,19 @@ export interface LogTail {
 const refuse = (path: string, reason: string): KmsError =>
   new KmsError('start_refused', { message: `AUDIT_LOG: ${path} ${reason}` })
 
+const lookAt = async (path: string): Promise<{ readonly size: number; readonly isFile: boolean }> => {
+  const found = await stat(path)
+  return { size: found.size, isFile: found.isFile() }
+}
+
 const readEnd = async (
   path: string,
 ): Promise<{ readonly bytes: Buffer; readonly offset: number } | undefined> => {
   try {
+    // Looked at before it is opened: opening a pipe waits for whoever writes into it.
+    const { size, isFile } = await lookAt(path)
+    if (!isFile) throw refuse(path, 'is not a file')
     await using file = await open(path, 'r')
-    const { size } = await file.stat()
     const offset = Math.max(0, size - WINDOW_BYTES)
     const bytes = Buffer.alloc(size - offset)
     let filled = 0
@@ -36,6 +43,7 @@ const readEnd = async (
     }
     return { bytes: bytes.subarray(0, filled), offset }
   } catch (error) {
+    if (KmsError.is(error)) throw error
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw refuse(path, `can't be read (${(error as NodeJS.ErrnoException).code})`)
   }

@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { type TSchema, Type } from '@sinclair/typebox'
 import { OPERATIONS } from '../../domain/caller.ts'
 import { SOURCES } from '../../domain/private-key.ts'
 
@@ -61,8 +61,6 @@ export const PolicySchema = Type.Object(
     description: 'POLICY_FILE: which client may call which operation.',
   },
 )
-
-export type PolicyText = Static<typeof PolicySchema>
 
 /** The schema that is published as docs/policy.schema.json. */
 export const policyJsonSchema = (): object => ({

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { suite, test } from 'node:test'
+import { readLogTail } from '../../../src/adapters/audit/log-tail.ts'
 import { verifyLog } from '../../../src/adapters/audit/verify/verify-log.ts'
 import {
   entryOf,
@@ -111,6 +112,9 @@ suite('opening an audit log', () => {
     await writeFile(path, 'somebody needs this\n')
     await assert.rejects(openLog(t, { path }), { code: 'start_refused', message: /is not an audit log/ })
     await assert.rejects(openLog(t, { path: join(path, 'audit.jsonl') }), { code: 'start_refused' })
+    for (const device of ['/dev/null', '/dev/full']) {
+      await assert.rejects(readLogTail(device, PUBLIC_KEY), { message: /is not a file/ })
+    }
     await assert.rejects(openLog(t, { path: join(dirname(path), 'missing', 'audit.jsonl') }), {
       code: 'start_refused',
       message: /AUDIT_LOG/,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { constants } from 'node:fs'
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +38,7 @@ suite('a sink that fails', () => {
     assert.equal((await verifyFiles(path)).break, undefined)
     const errors = lines.filter(({ level }) => level === 'error')
     assert.deepEqual(
-      errors.map(({ fields }) => fields.code),
+      errors.map(({ fields }) => (fields.err as NodeJS.ErrnoException).code),
       ['ENOSPC'],
     )
     assert.ok(lines.some(({ message }) => message === 'audit log available again'))
@@ -146,6 +147,34 @@ suite('a file', () => {
     space.syncFails = false
     await sink.append(Buffer.from('more\n'))
     assert.equal(await readFile(path, 'utf8'), `${good}more\n`)
+  })
+})
+
+suite('a file that is to be put aside', () => {
+  test('is put aside once, whatever fails on the way to the next one', async (t) => {
+    const folder = await temporaryFolder(t)
+    const path = join(folder, 'audit.jsonl')
+    const disk = { failing: false }
+    const openHandle = async (file: string): Promise<SinkHandle> => {
+      if (disk.failing) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+      return await open(file, constants.O_RDWR | constants.O_CREAT)
+    }
+    const sink = new FileSink({ path, size: 0, openHandle })
+    t.after(() => sink.close())
+    await sink.append(Buffer.from('first\n'))
+    disk.failing = true
+    for (const attempt of [1, 2])
+      await assert.rejects(sink.rotate(7), { code: 'ENOSPC' }, `attempt ${attempt}`)
+    assert.equal(sink.size, 6, 'it is not taken for done')
+    disk.failing = false
+    const ended = await sink.rotate(7)
+    assert.equal(ended, 'audit.000000000000007.jsonl')
+    await sink.append(Buffer.from('second\n'))
+    assert.equal(await readFile(join(folder, ended), 'utf8'), 'first\n')
+    assert.equal(await readFile(path, 'utf8'), 'second\n')
+    await writeFile(join(folder, 'audit.000000000000009.jsonl'), 'somebody made this\n')
+    await assert.rejects(sink.rotate(9), /exists already/)
+    assert.equal(await readFile(path, 'utf8'), 'second\n')
   })
 })
 
