@@ -18,8 +18,8 @@ const MALFORMED = [
 ]
 
 for (const body of MALFORMED) {
-  test(`malformed JSON is 400 and is not quoted: ${body.slice(0, 20)}`, async (t) => {
-    const response = await refused(t, jsonPost('/key', body), 400, 'malformed_json')
+  test(`malformed JSON is 400 and is not quoted: ${body.slice(0, 20)}`, async () => {
+    const response = await refused(jsonPost('/key', body), 400, 'malformed_json')
     assert.ok(!response.payload.includes('xprv9s21'))
   })
 }
@@ -33,14 +33,8 @@ for (const body of ['[]', '"text"', '7', 'null', '', ' ']) {
   })
 }
 
-test('a POST without a body is 400', async (t) => {
-  await refused(
-    t,
-    { method: 'POST', url: '/key' },
-    400,
-    'validation_failed',
-    'The body must be a JSON object.',
-  )
+test('a POST without a body is 400', async () => {
+  await refused({ method: 'POST', url: '/key' }, 400, 'validation_failed', 'The body must be a JSON object.')
 })
 
 for (const [field, url] of [
@@ -53,24 +47,24 @@ for (const [field, url] of [
   ['keyType', '/generateDataKey'],
 ] as const) {
   const text = `${field} must be valid Unicode text: UTF-8, without lone surrogates.`
-  test(`${field} with half a surrogate pair is 400 naming it`, async (t) => {
+  test(`${field} with half a surrogate pair is 400 naming it`, async () => {
     for (const half of ['\\ud800', '\\uDC00', '\\ud800\\ud800', '\\ud800x', '\\udc00\\ud800', '\\ud800\\n']) {
       const body = `${JSON.stringify({ ...KEY, [field]: 'a' }).slice(0, -1)},"${field}":"a${half}"}`
-      await refused(t, jsonPost(url, body), 400, 'validation_failed', text)
+      await refused(jsonPost(url, body), 400, 'validation_failed', text)
     }
   })
-  test(`${field} with invalid UTF-8 is 400 naming it`, async (t) => {
+  test(`${field} with invalid UTF-8 is 400 naming it`, async () => {
     for (const bytes of ['ff', 'c328', 'eda080', 'c0af', 'f8888080', 'e282']) {
       const [before, after] = JSON.stringify({ ...KEY, [field]: 'a@' }).split('@') as [string, string]
       const body = Buffer.concat([Buffer.from(before), Buffer.from(bytes, 'hex'), Buffer.from(after)])
-      await refused(t, jsonPost(url, body), 400, 'validation_failed', text)
+      await refused(jsonPost(url, body), 400, 'validation_failed', text)
     }
   })
 }
 
-test('invalid UTF-8 in what nobody reads is 400 too', async (t) => {
+test('invalid UTF-8 in what nobody reads is 400 too', async () => {
   const body = Buffer.from(`{"x":"\xff",${JSON.stringify(KEY).slice(1)}`, 'latin1')
-  await refused(t, jsonPost('/key', body), 400, 'malformed_json', 'The body must be valid UTF-8.')
+  await refused(jsonPost('/key', body), 400, 'malformed_json', 'The body must be valid UTF-8.')
 })
 
 test('nesting is bounded', async (t) => {
@@ -78,8 +72,8 @@ test('nesting is bounded', async (t) => {
     `${JSON.stringify(KEY).slice(0, -1)},"x":${'['.repeat(levels)}${']'.repeat(levels)}}`
   const { app } = testApp(t)
   assert.equal((await app.inject(jsonPost('/key', nested(63)))).statusCode, 200)
-  await refused(t, jsonPost('/key', nested(64)), 400, 'malformed_json', /nested/)
-  await refused(t, jsonPost('/key', nested(100_000)), 400, 'malformed_json', /nested/)
+  await refused(jsonPost('/key', nested(64)), 400, 'malformed_json', /nested/)
+  await refused(jsonPost('/key', nested(100_000)), 400, 'malformed_json', /nested/)
 })
 
 test('a body up to the limit is read, and one byte more is 413', async (t) => {
@@ -94,8 +88,8 @@ test('a body up to the limit is read, and one byte more is 413', async (t) => {
   assertProblem(payload, headers, 413, 'payload_too_large')
 })
 
-test('the default limit is 1 MiB', async (t) => {
-  await refused(t, jsonPost('/key', 'x'.repeat(1_048_577)), 413, 'payload_too_large')
+test('the default limit is 1 MiB', async () => {
+  await refused(jsonPost('/key', 'x'.repeat(1_048_577)), 413, 'payload_too_large')
 })
 
 const MEDIA_TYPES = [
@@ -110,9 +104,9 @@ const MEDIA_TYPES = [
   '',
 ]
 for (const type of MEDIA_TYPES) {
-  test(`415 for a body of the media type ${type}`, async (t) => {
+  test(`415 for a body of the media type ${type}`, async () => {
     const request = { ...jsonPost('/key', KEY), headers: { 'content-type': type } }
-    await refused(t, request, 415, 'unsupported_media_type')
+    await refused(request, 415, 'unsupported_media_type')
   })
 }
 
@@ -130,8 +124,8 @@ for (const type of [
   })
 }
 
-test('a compressed body is 415', async (t) => {
+test('a compressed body is 415', async () => {
   const { headers, ...rest } = jsonPost('/key', KEY)
   const request = { ...rest, headers: { ...headers, 'content-encoding': 'gzip' } }
-  await refused(t, request, 415, 'unsupported_media_type')
+  await refused(request, 415, 'unsupported_media_type')
 })

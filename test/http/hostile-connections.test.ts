@@ -102,8 +102,13 @@ for (const [status, code, request] of [
   ],
 ] as const) {
   test(`${status} is seen by a client that sends everything before it reads, ${request.includes('chunked') ? 'in chunks' : 'at once'}`, async (t) => {
-    const { port } = await listeningApp(t)
+    const { app, port } = await listeningApp(t)
+    const complete: boolean[] = []
+    app.server.on('request', (incoming, response) => {
+      response.once('finish', () => complete.push(incoming.complete))
+    })
     assertRefused(await writeThenRead(port, request), status, code)
+    assert.deepEqual(complete, [true], 'or the connection could be reset under the answer')
   })
 }
 

@@ -20,43 +20,37 @@ const INVALID: readonly (readonly [field: string, value: unknown, expected: stri
 ]
 
 for (const [field, value, expected] of INVALID) {
-  test(`400 names the field: ${field} of ${JSON.stringify(value).slice(0, 20)}`, async (t) => {
+  test(`400 names the field: ${field} of ${JSON.stringify(value).slice(0, 20)}`, async () => {
     const request = jsonPost('/key', { ...KEY, [field]: value })
-    await refused(t, request, 400, 'validation_failed', `${field} must be ${expected}.`)
+    await refused(request, 400, 'validation_failed', `${field} must be ${expected}.`)
   })
 }
 
 for (const field of Object.keys(KEY)) {
-  test(`400 names the field that is missing: ${field}`, async (t) => {
+  test(`400 names the field that is missing: ${field}`, async () => {
     const request = jsonPost('/key', without(field))
-    await refused(t, request, 400, 'validation_failed', new RegExp(`^${field} is required; it must be `))
+    await refused(request, 400, 'validation_failed', new RegExp(`^${field} is required; it must be `))
   })
 }
 
-test('400 names keyType and encryptedKey', async (t) => {
+test('400 names keyType and encryptedKey', async () => {
   const keyType = /^keyType (must be|is required; it must be) a string\.$/
-  await refused(t, jsonPost('/generateDataKey', { keyType: 256 }), 400, 'validation_failed', keyType)
-  await refused(t, jsonPost('/generateDataKey', {}), 400, 'validation_failed', keyType)
+  await refused(jsonPost('/generateDataKey', { keyType: 256 }), 400, 'validation_failed', keyType)
+  await refused(jsonPost('/generateDataKey', {}), 400, 'validation_failed', keyType)
   for (const body of [{}, { encryptedKey: null }, { encryptedKey: ['a'] }]) {
-    await refused(
-      t,
-      jsonPost('/decryptDataKey', body),
-      400,
-      'validation_failed',
-      /^encryptedKey .*a string\.$/,
-    )
+    await refused(jsonPost('/decryptDataKey', body), 400, 'validation_failed', /^encryptedKey .*a string\.$/)
   }
 })
 
 for (const keyType of ['RSA-2048', 'ECDSA-P256', 'aes-256', '']) {
-  test(`keyType ${keyType} is not supported`, async (t) => {
-    await refused(t, jsonPost('/generateDataKey', { keyType }), 400, 'key_type_unsupported')
+  test(`keyType ${keyType} is not supported`, async () => {
+    await refused(jsonPost('/generateDataKey', { keyType }), 400, 'key_type_unsupported')
   })
 }
 
-test('an encryptedKey of any other text has one error', async (t) => {
+test('an encryptedKey of any other text has one error', async () => {
   for (const encryptedKey of ['', 'x', 'x'.repeat(100_000), '\u0000', 'é']) {
-    await refused(t, jsonPost('/decryptDataKey', { encryptedKey }), 400, 'encrypted_key_invalid')
+    await refused(jsonPost('/decryptDataKey', { encryptedKey }), 400, 'encrypted_key_invalid')
   }
 })
 
@@ -71,9 +65,8 @@ for (const query of [
   '?source=%zz',
   '?source=user+',
 ]) {
-  test(`400 names source: ${query}`, async (t) => {
+  test(`400 names source: ${query}`, async () => {
     await refused(
-      t,
       `/key/abc${query}`,
       400,
       'validation_failed',
@@ -89,13 +82,13 @@ test('other query parameters are ignored', async (t) => {
 })
 
 for (const path of ['%', '%zz', 'a%2', '%ff', '%c3%28', '%ed%a0%80', '']) {
-  test(`400 names pub: /key/${path}`, async (t) => {
-    await refused(t, `/key/${path}?source=user`, 400, 'validation_failed', /^pub must be /)
+  test(`400 names pub: /key/${path}`, async () => {
+    await refused(`/key/${path}?source=user`, 400, 'validation_failed', /^pub must be /)
   })
 }
 
 for (const path of ['%00', '%C3%A9', 'x'.repeat(1_025)]) {
-  test(`400 names pub where it is not printable ASCII: /key/${path.slice(0, 10)}`, async (t) => {
-    await refused(t, `/key/${path}?source=user`, 400, 'validation_failed', `pub must be ${ASCII_1024}.`)
+  test(`400 names pub where it is not printable ASCII: /key/${path.slice(0, 10)}`, async () => {
+    await refused(`/key/${path}?source=user`, 400, 'validation_failed', `pub must be ${ASCII_1024}.`)
   })
 }

@@ -20,12 +20,17 @@ export interface TestApp {
 const recordingLogger = (log: LogLine[]): Logger =>
   pino({ level: 'trace', base: {} }, { write: (line: string) => void log.push(JSON.parse(line)) })
 
-/** The app over operations in memory; closed when the test ends. */
-export const testApp = (t: TestContext, deps: Partial<AppDeps> = {}): TestApp => {
+/** The app over operations in memory. */
+export const inMemoryApp = (deps: Partial<AppDeps> = {}): TestApp => {
   const log: LogLine[] = []
-  const app = buildApp({ operations: memoryOperations(), logger: recordingLogger(log), ...deps })
-  t.after(() => app.close())
-  return { app, log }
+  return { app: buildApp({ operations: memoryOperations(), logger: recordingLogger(log), ...deps }), log }
+}
+
+/** The same, closed when the test ends. */
+export const testApp = (t: TestContext, deps: Partial<AppDeps> = {}): TestApp => {
+  const made = inMemoryApp(deps)
+  t.after(() => made.app.close())
+  return made
 }
 
 /** The same, listening on loopback. */

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict'
-import type { TestContext } from 'node:test'
 import type { InjectOptions } from 'fastify'
-import { testApp } from './app.ts'
+import { inMemoryApp } from './app.ts'
 import { assertProblem } from './problem.ts'
 
+/** Nothing that is refused leaves a trace in it. */
+const { app, log } = inMemoryApp()
+
 /**
- * Sends it to an app of its own, and checks the answer and its line in the log.
+ * Sends it to an app, and checks the answer and its line in the log.
  *
  * @param message the answer's text
  */
 export const refused = async (
-  t: TestContext,
   request: string | InjectOptions,
   status: number,
   code: string,
   message?: RegExp | string,
 ) => {
-  const { app, log } = testApp(t)
   const response = await app.inject(request)
   const problem = assertProblem(response.payload, response.headers, status, code)
   if (typeof message === 'string') assert.equal(problem.message, message)
