@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { KmsError } from '../../../../src/domain/errors.ts'
 import type { PrivateKeyRow } from '../../../../src/ports/key-repository.port.ts'
 import { numbered, rowOf, type Store, tally } from '../../../contracts/key-repository/samples.ts'
@@ -136,17 +140,33 @@ suite('MongoDB: a server that is not there', { skip: missing ?? false }, () => {
     const own = await startMongoServer(t)
     await own.stop()
     const url = withDatabase(own.url, 'cofre').replace('://', '://someone:s3cret@')
-    await assert.rejects(openStore(t, url, { deadlineMs: DEADLINE_MS }), {
-      ...UNAVAILABLE,
-      message: 'The store that DATABASE_URL names did not answer.',
+    await assert.rejects(openStore(t, url, { deadlineMs: DEADLINE_MS }), (error: Error) => {
+      assert.ok(KmsError.is(error, 'store_unavailable'))
+      assert.equal(error.message, 'The store that DATABASE_URL names did not answer.')
+      assert.doesNotMatch(inspect(error, { depth: null, showHidden: true }), /s3cret/)
+      return true
     })
   })
 
-  test('ends with the process that started it', async () => {
+  test('is told from one that refuses the credentials', async (t) => {
+    const url = withDatabase(server.url, 'cofre').replace('://', '://someone:s3cret@')
+    await assert.rejects(openStore(t, `${url}authMechanism=SCRAM-SHA-256`), (error: Error) => {
+      assert.ok(KmsError.is(error, 'start_refused'))
+      assert.equal(error.message, 'The store refuses the credentials of DATABASE_URL.')
+      assert.doesNotMatch(inspect(error, { depth: null, showHidden: true }), /s3cret/)
+      return true
+    })
+  })
+
+  test('ends with the process that started it', async (t) => {
+    // What a killed process leaves behind.
+    const folder = await mkdtemp(join(tmpdir(), 'cofre-mongo-'))
+    t.after(() => rm(folder, { recursive: true, force: true }))
+    const env = { ...process.env, TMPDIR: folder }
     const script = `import { startMongoServer } from '${SUPPORT}'
       console.log((await startMongoServer({ after: () => undefined })).url)
       process.kill(process.pid, 'SIGKILL')`
-    const dying = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'pipe' })
+    const dying = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'pipe', env })
     const [url] = (await once(dying.stdout, 'data')) as [Buffer]
     await eventually(async () => {
       const response = await fetch(String(url).replace('mongodb', 'http')).catch(
