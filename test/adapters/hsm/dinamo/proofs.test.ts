@@ -125,6 +125,8 @@ suite('a root key in use', TIMEOUT, () => {
     const hsm = openOver(t, devices, { logger, neededHosts: 1 })
     const [one, other] = devices.targets
     const rootKey = await makeUnproven(hsm, one?.name ?? '')
+    // It serves by then: only what follows puts it to the test.
+    await makeUnproven(hsm, other?.name ?? '', 'another'.padEnd(32, 'x'))
     await hsm.proveDevices(rootKey.reference, rootKey.publicKey, { fresh: true })
     await until(() => logger.errors().length > 0, 'the error')
     const [line] = logger.errors()
