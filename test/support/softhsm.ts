@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -97,24 +97,20 @@ export type CryptokiFunction =
 export interface FaultyToken extends SoftHsmToken {
   /** The next call of the function never returns. */
   hang(name: CryptokiFunction): Promise<void>
-  /** The next call ends the process. */
-  crash(name: CryptokiFunction): Promise<void>
+  /** So many calls end the process. */
+  crash(name: CryptokiFunction, times?: number): Promise<void>
   /** The next call returns this CK_RV. */
   fail(name: CryptokiFunction, code: number): Promise<void>
   /** The token says that it locks at the next wrong PIN. */
   warnOfFinalTry(): Promise<void>
-  /** Whether the fault was met: each works once. */
-  isPending(name: CryptokiFunction): Promise<boolean>
+  /** How many faults are still to be met. */
+  pending(): Promise<number>
+  /** Takes them back. */
+  clear(): Promise<void>
   logins(): Promise<number>
 }
 
 const SOURCE = fileURLToPath(new URL('./softhsm/faulty.c', import.meta.url))
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
 
 /** A SoftHSM token behind a library that misbehaves when told to. */
 export const faultyToken = async (scope: Scope): Promise<FaultyToken> => {
@@ -125,18 +121,23 @@ export const faultyToken = async (scope: Scope): Promise<FaultyToken> => {
   const headers = join(dirname(createRequire(import.meta.url).resolve('pkcs11js/package.json')), 'includes')
   await run('cc', ['-shared', '-fPIC', '-I', headers, '-o', library, SOURCE, '-ldl'])
   const at = (name: string): string => join(faults, name)
+  const waiting = async (): Promise<readonly string[]> =>
+    (await readdir(faults)).filter((name) => /\.(hang|crash|error)/.test(name))
+  await writeFile(at('logins'), '')
   return {
     ...token,
     library,
     environment: { ...token.environment, COFRE_FAULTS: faults, COFRE_SOFTHSM: token.library },
-    hang: (name) => writeFile(at(`${name}.hang`), ''),
-    crash: (name) => writeFile(at(`${name}.crash`), ''),
+    hang: (name) => writeFile(at(`${name}.hang.0`), ''),
+    crash: async (name, times = 1) => {
+      for (let number = 0; number < times; number++) await writeFile(at(`${name}.crash.${number}`), '')
+    },
     fail: (name, code) => writeFile(at(`${name}.error`), String(code)),
     warnOfFinalTry: () => writeFile(at('C_GetTokenInfo.final-try'), ''),
-    isPending: async (name) =>
-      (await exists(at(`${name}.hang`))) ||
-      (await exists(at(`${name}.crash`))) ||
-      (await exists(at(`${name}.error`))),
-    logins: async () => ((await exists(at('logins'))) ? (await readFile(at('logins'))).length : 0),
+    pending: async () => (await waiting()).length,
+    clear: async () => {
+      for (const name of await waiting()) await rm(at(name), { force: true })
+    },
+    logins: async () => (await readFile(at('logins'))).length,
   }
 }

@@ -1,6 +1,7 @@
 /*
  * A PKCS#11 library that passes everything on to SoftHSM (COFRE_SOFTHSM), and misbehaves where a file in the folder
- * COFRE_FAULTS says so: FUNCTION.hang, FUNCTION.crash, or FUNCTION.error with a number in it. Each file works once.
+ * COFRE_FAULTS says so: FUNCTION.hang.N, FUNCTION.crash.N (N from 0 to 9), or FUNCTION.error with a number in it.
+ * Each file works once.
  * Every call of C_Login leaves a byte in the file `logins`. FUNCTION.final-try sets the flag of that name for good.
  */
 #include <dlfcn.h>
@@ -19,11 +20,20 @@ static const char *file_of(char path[1024], const char *name, const char *suffix
   return path;
 }
 
+static int take(const char *name, const char *kind) {
+  char path[1024], suffix[32];
+  for (int number = 0; number < 10; number++) {
+    snprintf(suffix, sizeof suffix, ".%s.%d", kind, number);
+    if (unlink(file_of(path, name, suffix)) == 0) return 1;
+  }
+  return 0;
+}
+
 static CK_RV misbehave(const char *name) {
   char path[1024];
-  if (unlink(file_of(path, name, ".hang")) == 0)
+  if (take(name, "hang"))
     for (;;) pause();
-  if (unlink(file_of(path, name, ".crash")) == 0) raise(SIGSEGV);
+  if (take(name, "crash")) raise(SIGSEGV);
   FILE *file = fopen(file_of(path, name, ".error"), "r");
   if (file == NULL) return CKR_OK;
   unsigned long code = CKR_GENERAL_ERROR;

@@ -1,11 +1,18 @@
+import assert from 'node:assert/strict'
 import { Pkcs11Hsm, type Pkcs11HsmOptions } from '../../../../src/adapters/hsm/pkcs11/pkcs11-hsm.ts'
 import { Token, type TokenOptions } from '../../../../src/adapters/hsm/pkcs11/token.ts'
+import { KmsError } from '../../../../src/domain/errors.ts'
 import { systemRandom } from '../../../../src/domain/random.ts'
 import { SecretBytes } from '../../../../src/domain/secret-bytes.ts'
 import { keepingLogger, type LoggedLine } from '../../../support/logger.ts'
 import type { Scope, SoftHsmToken } from '../../../support/softhsm.ts'
 
 export const ROOT_KEY_ID = 'k'.repeat(32)
+
+export const isUnavailable = (error: unknown): true => {
+  assert.ok(KmsError.is(error, 'hsm_unavailable'), String(error))
+  return true
+}
 
 export interface Opened {
   readonly hsm: Pkcs11Hsm
