@@ -82,6 +82,7 @@ export const openDinamoSession = async (
   const credentials = options.credentials()
   checkCredentials(credentials)
   const { connectTimeoutMs } = options
+  const begun = performance.now()
   const opening = new AbortController()
   const timer = setTimeout(
     () => opening.abort(new SessionError('deadline', `no session within ${connectTimeoutMs} ms`)),
@@ -91,8 +92,8 @@ export const openDinamoSession = async (
     const sdk = await makeSdk()
     const raw = await openTcp(target, opening.signal)
     const channel = new GuardedChannel(await openTls(raw, options, opening.signal))
-    opening.signal.addEventListener('abort', () => channel.fail(opening.signal.reason))
-    await login(sdk, channel, credentials, connectTimeoutMs)
+    const left = Math.ceil(connectTimeoutMs - (performance.now() - begun))
+    await login(sdk, channel, credentials, left)
     return new GuardedSession(sdk, channel, options)
   } finally {
     clearTimeout(timer)

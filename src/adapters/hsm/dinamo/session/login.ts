@@ -6,6 +6,17 @@ import { REPLY } from './reply-frame.ts'
 import type { DinamoSdk } from './sdk.ts'
 import { SessionError } from './session-error.ts'
 
+/** The password's owner may have ended meanwhile. */
+const copyFor = (channel: GuardedChannel, password: SecretBytes): SecretBytes => {
+  try {
+    return SecretBytes.copyOf(password.bytes)
+  } catch (cause) {
+    const failure = new SessionError('closed', 'the password is gone', { cause })
+    channel.fail(failure)
+    throw failure
+  }
+}
+
 /**
  * Gives the SDK its socket and has it prove the password. The SDK never holds the password itself: it gets a
  * copy for the one call, which is wiped.
@@ -23,7 +34,7 @@ export const login = async (
   sdk.tlsSocket = channel
   sdk.tcpSocket = channel
   sdk.options = { authUsernamePassword: { username } }
-  using copy = SecretBytes.copyOf(password.bytes)
+  using copy = copyFor(channel, password)
   await channel.exchange({
     replies: [REPLY.challenge, REPLY.done],
     deadlineMs,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { openDinamoSession } from '../../../../../src/adapters/hsm/dinamo/session/dinamo-session.ts'
+import { SecretBytes } from '../../../../../src/domain/secret-bytes.ts'
 import { isRootKeyShape } from '../../../../../src/domain/wrapping.ts'
 import { simulatorFor } from '../../../../support/simulator.ts'
 import {
@@ -167,6 +168,20 @@ suite('a guarded session', TIMEOUT, () => {
       await assert.rejects(session.unwrap(ROOT, Buffer.alloc(length)), TypeError)
     assert.equal(simulator.stats.applicationBytes, before)
     assert.ok(session.usable)
+  })
+
+  test('leaves no connection where the password is disposed of during the opening', async (t) => {
+    const simulator = await simulatorFor(t)
+    const password = SecretBytes.fromUtf8('test-password')
+    const options = optionsFor(simulator.certificateSha256, {
+      credentials: () => ({ username: 'kms', password }),
+    })
+    const opening = openDinamoSession(simulator, options)
+    password[Symbol.dispose]()
+    await assert.rejects(opening, failsWith('closed'))
+    await eventually('the connection is gone', () => simulator.stats.recent.every(({ open }) => !open))
+    assert.equal(simulator.stats.connections, 1)
+    assert.equal(simulator.stats.applicationBytes, 0)
   })
 
   test('reads the credentials anew at every opening', async (t) => {
