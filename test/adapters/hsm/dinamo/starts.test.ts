@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { DinamoHsm } from '../../../../src/adapters/hsm/dinamo/dinamo-hsm.ts'
+import { openMemoryKeyRepository } from '../../../../src/adapters/repository/memory/memory-key-repository.ts'
+import { KmsError } from '../../../../src/domain/errors.ts'
+import { systemClock, systemRandom, systemSleep } from '../../../../src/domain/random.ts'
+import { openRootKeyring } from '../../../../src/domain/root-keys/open-root-keyring.ts'
+import type { RootKeyring } from '../../../../src/domain/root-keys/root-keyring.ts'
+import type { KeyRepositoryPort } from '../../../../src/ports/key-repository.port.ts'
+import { FaultPlan } from '../../../../src/simulator/fault-plan.ts'
+import type { FaultSource } from '../../../../src/simulator/faults.ts'
+import { Devices, type OpenOptions, openOver, RecordedLog } from './support.ts'
+
+const TIMEOUT = { timeout: 120_000 }
+
+let starts = 0
+const start = (
+  hsm: DinamoHsm,
+  repository: KeyRepositoryPort,
+  startTimeoutMs = 30_000,
+): Promise<RootKeyring> =>
+  openRootKeyring({
+    hsms: [hsm],
+    repository,
+    logger: new RecordedLog(),
+    random: systemRandom,
+    clock: systemClock,
+    sleep: systemSleep,
+    owner: `instance-${starts++}`,
+    startTimeoutMs,
+  })
+
+suite('a start with Dinamo hosts', TIMEOUT, () => {
+  test('20 of them, many at once, make one root key', async (t) => {
+    const names = new Set<string>()
+    const faults: FaultSource = {
+      pick: ({ operation, key = '' }) => {
+        if (operation === 'key.create') names.add(key)
+        return undefined
+      },
+    }
+    const devices = await Devices.start(t, 2, { faults })
+    const repository = await openMemoryKeyRepository()
+    const together = await Promise.all(
+      Array.from({ length: 10 }, () => start(openOver(t, devices), repository)),
+    )
+    const ids = new Set(together.map(({ current }) => current.rootKey.id))
+    for (let one = 0; one < 10; one++) {
+      ids.add((await start(openOver(t, devices), repository)).current.rootKey.id)
+    }
+    assert.equal(ids.size, 1)
+    assert.deepEqual(names, ids)
+  })
+
+  for (const [name, fault] of [
+    ['before it is made', { at: { stage: 'request', operation: 'key.create' }, fault: { kind: 'rst' } }],
+    ['after it was made', { at: 'key.create', fault: { kind: 'rst' } }],
+    ['before its public half is read', { at: 'key.exportPublic', fault: { kind: 'fin' } }],
+    ['during the self-test', { at: 'dataUnenvelop', fault: { kind: 'silent' } }],
+  ] as const) {
+    test(`a connection lost ${name} leaves one root key`, async (t) => {
+      const plan = new FaultPlan()
+      const devices = await Devices.start(t, 2, { faults: plan })
+      plan.next(fault.at, fault.fault)
+      const hsm = openOver(t, devices, { session: { operationTimeoutMs: 1_000 } })
+      const repository = await openMemoryKeyRepository()
+      const { current } = await start(hsm, repository)
+      assert.equal(plan.pending, 0)
+      const [rootKey, ...more] = await repository.listRootKeys()
+      assert.deepEqual(more, [])
+      assert.equal(rootKey?.id, current.rootKey.id)
+      assert.equal(rootKey?.state, 'active')
+    })
+  }
+
+  for (const [padding, candidates, algorithm] of [
+    ['oaep-sha256', undefined, 'rsa-oaep-sha256'],
+    ['oaep-sha1', undefined, 'rsa-oaep-sha1'],
+    ['pkcs1', ['rsa-pkcs1-v15'], 'rsa-pkcs1-v15'],
+  ] as const) {
+    test(`finds the padding of a device with ${padding}`, async (t) => {
+      const options: OpenOptions = candidates === undefined ? {} : { candidates }
+      const hsm = openOver(t, await Devices.start(t, 1, { padding }), options)
+      assert.equal((await start(hsm, await openMemoryKeyRepository())).current.rootKey.algorithm, algorithm)
+    })
+  }
+
+  test('is refused where the padding does not fit, naming DINAMO_PADDING', async (t) => {
+    const hsm = openOver(t, await Devices.start(t, 1, { padding: 'pkcs1' }))
+    await assert.rejects(
+      start(hsm, await openMemoryKeyRepository()),
+      (error) => KmsError.is(error, 'start_refused') && error.message.includes('DINAMO_PADDING=pkcs1'),
+    )
+  })
+
+  test('is refused where the HSM does not know the root key', async (t) => {
+    const repository = await openMemoryKeyRepository()
+    const { current } = await start(openOver(t, await Devices.start(t, 1)), repository)
+    await assert.rejects(
+      start(openOver(t, await Devices.start(t, 1)), repository),
+      (error) => KmsError.is(error, 'start_refused') && error.message.includes(current.rootKey.id),
+    )
+  })
+
+  test('with a root key in use works while one of two hosts is down', async (t) => {
+    const devices = await Devices.start(t, 2)
+    const repository = await openMemoryKeyRepository()
+    await start(openOver(t, devices), repository)
+    for (const index of [0, 1]) {
+      await devices.kill(index)
+      await start(openOver(t, devices), repository)
+      await devices.bringBack(index)
+    }
+  })
+})
