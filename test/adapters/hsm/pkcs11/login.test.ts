@@ -11,7 +11,7 @@ const REFUSALS = { CKR_PIN_INCORRECT: 0xa0, CKR_PIN_LOCKED: 0xa4 }
 suite('a token that refuses the PIN', { skip: missing }, () => {
   test('is asked once, however many need it, and never again', async (t) => {
     const token = await faultyToken(t)
-    const { hsm, token: opened, lines } = await openPkcs11(t, token, { pin: '1357', deadlineMs: 2_000 })
+    const { hsm, token: opened, lines } = await openPkcs11(t, token, { pin: '1357', deadlineMs: 6_000 })
     const outcomes = await Promise.allSettled(Array.from({ length: CALLERS }, () => hsm.generateDataKey()))
     for (const outcome of outcomes) {
       assert.equal(outcome.status, 'rejected')
@@ -28,7 +28,7 @@ suite('a token that refuses the PIN', { skip: missing }, () => {
   for (const [name, code] of Object.entries(REFUSALS)) {
     test(`after it accepted it before: ${name} is final, too`, async (t) => {
       const token = await faultyToken(t)
-      const { hsm, token: opened } = await openPkcs11(t, token, { deadlineMs: 2_000 })
+      const { hsm, token: opened } = await openPkcs11(t, token, { deadlineMs: 6_000 })
       ;(await hsm.generateDataKey())[Symbol.dispose]()
       await token.fail('C_Login', code)
       await token.fail('C_GenerateKey', 0x30)
@@ -41,7 +41,7 @@ suite('a token that refuses the PIN', { skip: missing }, () => {
   test('is not asked at all where the next wrong one would lock it', async (t) => {
     const token = await faultyToken(t)
     await token.warnOfFinalTry()
-    const { hsm, lines } = await openPkcs11(t, token, { deadlineMs: 2_000 })
+    const { hsm, lines } = await openPkcs11(t, token, { deadlineMs: 6_000 })
     await assert.rejects(hsm.generateDataKey(), isUnavailable)
     assert.equal(await token.logins(), 0)
     assert.match(JSON.stringify(lines), /would lock the token/)

@@ -30,7 +30,7 @@ export interface OpenOptions extends Partial<Pkcs11HsmOptions> {
 /** An HSM on that token, closed after the test. Its timeouts are long: a test that lets one pass sets it. */
 export const openPkcs11 = async (
   scope: Scope,
-  softHsm: SoftHsmToken,
+  softHsm: Omit<SoftHsmToken, 'remove' | 'putBack'>,
   options: OpenOptions = {},
 ): Promise<Opened> => {
   const {

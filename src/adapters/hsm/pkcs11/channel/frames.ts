@@ -59,7 +59,7 @@ export class FrameReader {
         this.#buffer.set(taken, this.#filled)
         this.#filled += taken.length
         rest = rest.subarray(taken.length)
-        if (this.#filled > LENGTH_BYTES && this.#missing === 0) this.#deliver()
+        if (this.#filled >= LENGTH_BYTES && this.#missing === 0) this.#deliver()
       }
     } finally {
       wipe(chunk)
