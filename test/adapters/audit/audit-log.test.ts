@@ -157,6 +157,7 @@ suite('rotation', () => {
     for (const [at, file] of files.slice(1).entries()) {
       const [first] = await readRecords(file)
       assert.equal(first?.kind, 'continued')
+      assert.equal((await kindsOf(file)).filter((kind) => kind === 'continued').length, 1)
       assert.equal(join(dirname(path), String(first.file)), files[at])
     }
     await writeFile(path, '{"seq":')

@@ -154,6 +154,19 @@ suite('an audit log that was tampered with', () => {
     assert.equal((await verifyAfter(lines, { publicKey })).break?.line, 2)
   })
 
+  test('by spelling the last signature another way does not verify', async () => {
+    const last = lines.at(-1) as string
+    const [end] = last.match(/.(?="\}\n$)/) ?? assert.fail('no signature')
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    // The last four bits of it are no part of the bytes.
+    const spellings = Array.from({ length: 16 }, (_, at) => alphabet[(alphabet.indexOf(end) & ~15) + at])
+    for (const spelling of spellings.filter((each) => each !== end)) {
+      const changed = lines.with(-1, last.replace(/.(?="\}\n$)/, spelling as string))
+      const { break: found } = await verifyAfter(changed)
+      assert.match(found?.reason ?? '', /was altered/)
+    }
+  })
+
   test('by putting another log of the same key behind it does not verify', async () => {
     const { end } = await verifyAfter(lines)
     const block = new Block(end)
