@@ -20,6 +20,9 @@ const die = (event: string) => (error: unknown) => {
   }
 }
 
+// Whatever it writes is its user's alone.
+process.umask(0o077)
+
 process.on('uncaughtException', die('uncaught exception'))
 process.on('unhandledRejection', die('unhandled rejection'))
 

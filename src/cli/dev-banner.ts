@@ -1,26 +1,37 @@
 import type { Configuration } from '../config/configuration.ts'
-import { DEV_DEFAULTS } from '../config/service-settings.ts'
+import { DEV_DEFAULTS, type ServiceSettings } from '../config/service-settings.ts'
 import type { RunningService } from '../service/start-service.ts'
 
 const RULE = '='.repeat(78)
+const SQLITE = 'sqlite:'
 
-const storeOf = (url: string): string =>
-  url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : 'elsewhere'
+const storeOf = (url: string): string => {
+  if (url.startsWith(SQLITE)) return url.slice(SQLITE.length)
+  return url === 'memory:' ? 'in memory: it ends with this process' : 'MongoDB'
+}
+
+const simulatorWarning = ({ DATA_DIR = DEV_DEFAULTS.DATA_DIR }: ServiceSettings): string =>
+  `  The HSM is a simulator whose root keys lie in clear in ${DATA_DIR}.\n`
+
+const tlsWarning = '  There is no TLS: whoever reaches this port from this machine reads every key.\n'
 
 /** What `cofre dev` tells the developer once it is ready. */
-export const banner = ({ service, providers }: Configuration, { url, healthUrl }: RunningService): string => {
-  const hsms = providers.map(({ provider }) => provider.name).join(', ')
+export const banner = (
+  { service, providers }: Configuration,
+  { url, healthUrl }: RunningService,
+  isSimulated: boolean,
+): string => {
+  const hsms = providers.map(({ provider: { name } }) => name).join(', ')
+  const isPlain = service.TLS_MODE === 'disabled'
   return `${RULE}
   COFRE FOR DEVELOPMENT: NEVER STORE A KEY HERE THAT IS WORTH SOMETHING.
-  The HSM is a simulator whose root keys lie in clear in ${service.DATA_DIR ?? DEV_DEFAULTS.DATA_DIR}, there is no TLS,
-  and whoever reaches this port reads every key.
-
+${isSimulated ? simulatorWarning(service) : ''}${isPlain ? tlsWarning : ''}
   Listening on   ${url}
   Health         ${healthUrl === undefined ? 'off' : `${healthUrl}/livez and /readyz`}
-  HSM            ${hsms}
+  HSM            ${hsms}${isSimulated ? ' (simulated)' : ''}
   Store          ${storeOf(service.DATABASE_URL)}
 
-  A wallet server needs:  URL ${url}, TLS off, no client certificate.
+  A wallet server needs: the URL ${url}, ${isPlain ? 'with TLS off and no client certificate' : 'mutual TLS, and a client certificate'}.
 
   Store a key, and read it back:
     curl -sS ${url}/key -H 'content-type: application/json' \\

@@ -1,6 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Environment } from '../config/read-settings.ts'
+import { type Static, Type } from '@sinclair/typebox'
+import { DinamoConfigurationSchema } from '../adapters/hsm/dinamo/configuration.ts'
+import { ConfigurationError } from '../config/configuration.ts'
+import { type Environment, readSettings } from '../config/read-settings.ts'
+import { providerNames } from '../config/service-rules.ts'
 import { DEV_DEFAULTS, type ServiceSettings } from '../config/service-settings.ts'
 import { KmsError } from '../domain/errors.ts'
 import type { Simulator } from '../simulator/simulator.ts'
@@ -8,6 +12,8 @@ import type { Simulator } from '../simulator/simulator.ts'
 const OWNER_ONLY = 0o700
 const STATE_FILE = 'hsm-simulator.json'
 const USERNAME = 'cofre-dev'
+
+const CredentialsSchema = Type.Pick(DinamoConfigurationSchema, ['DINAMO_USERNAME', 'DINAMO_PASSWORD'])
 
 /** 16 characters that the device takes; good for as long as this process lives. */
 const newPassword = (): string =>
@@ -22,27 +28,25 @@ export class DevSimulator implements AsyncDisposable {
     this.#environment = environment
   }
 
+  get isRunning(): boolean {
+    return this.#simulator !== undefined
+  }
+
   /**
-   * Makes DATA_DIR.
+   * Makes DATA_DIR, and the simulator where it is needed.
    *
    * @returns what the provider `dinamo` has to know to use it
    * @throws KmsError `start_refused` if the folder or the state file can't be used
    */
   async start(service: ServiceSettings): Promise<Environment> {
     const { DATA_DIR: folder = DEV_DEFAULTS.DATA_DIR } = service
-    const { DINAMO_HOST, DINAMO_USERNAME, DINAMO_PASSWORD } = this.#environment
+    const isWanted = this.#environment.DINAMO_HOST === undefined && providerNames(service).includes('dinamo')
+    const credentials = isWanted ? this.#credentials() : undefined
     try {
       await mkdir(folder, { recursive: true, mode: OWNER_ONLY })
-      if (DINAMO_HOST !== undefined || service.HSM_PROVIDER !== 'dinamo') return {}
-      const username = DINAMO_USERNAME ?? USERNAME
-      const password = DINAMO_PASSWORD ?? newPassword()
-      const { host, port, certificateSha256 } = await this.#open(join(folder, STATE_FILE), username, password)
-      return {
-        DINAMO_HOST: `${host}:${port}`,
-        DINAMO_USERNAME: username,
-        DINAMO_PASSWORD: password,
-        DINAMO_CERT_SHA256: certificateSha256,
-      }
+      if (credentials === undefined) return {}
+      const { host, port, certificateSha256 } = await this.#open(join(folder, STATE_FILE), credentials)
+      return { ...credentials, DINAMO_HOST: `${host}:${port}`, DINAMO_CERT_SHA256: certificateSha256 }
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : 'unknown'
       throw new KmsError('start_refused', {
@@ -52,7 +56,18 @@ export class DevSimulator implements AsyncDisposable {
     }
   }
 
-  async #open(statePath: string, username: string, password: string): Promise<Simulator> {
+  /** As given, or made up. */
+  #credentials() {
+    const defaults = { DINAMO_USERNAME: USERNAME, DINAMO_PASSWORD: newPassword() }
+    const { found, problems } = readSettings(CredentialsSchema, this.#environment, { defaults })
+    if (problems.length > 0) throw new ConfigurationError(problems)
+    return { ...defaults, ...found }
+  }
+
+  async #open(
+    statePath: string,
+    { DINAMO_USERNAME: username, DINAMO_PASSWORD: password }: Static<typeof CredentialsSchema>,
+  ): Promise<Simulator> {
     const [{ openSimulatorState }, { startSimulator }] = await Promise.all([
       import('../simulator/state.ts'),
       import('../simulator/simulator.ts'),

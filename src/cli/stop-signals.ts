@@ -8,6 +8,9 @@ type StopSignal = 'SIGINT' | 'SIGTERM'
  */
 const SAME_PRESS_MS = 100
 
+/** Ending in order has bounds of its own, which come before; this one is for what nobody foresaw. */
+const LAST_RESORT_MS = 30_000
+
 /**
  * Resolves at the first signal to end, or when the launcher that waits for this process is gone. A second
  * signal ends the process at once.
@@ -18,6 +21,7 @@ export const stopSignal = (): Promise<void> =>
     const stop = (signal: StopSignal): void => {
       if (first === undefined) {
         first = performance.now()
+        setTimeout(() => process.exit(1), LAST_RESORT_MS).unref()
         resolve()
       } else if (performance.now() - first > SAME_PRESS_MS) {
         process.exit(128 + constants.signals[signal])

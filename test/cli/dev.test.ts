@@ -76,7 +76,7 @@ test('the banner warns, says where it listens and what a wallet server needs, an
   const output = service.output.join('\n')
   assert.match(output, /FOR DEVELOPMENT/)
   assert.match(output, new RegExp(`Listening on +${service.url}`))
-  assert.match(output, new RegExp(`wallet server needs: +URL ${service.url}, TLS off`))
+  assert.match(output, new RegExp(`wallet server needs: the URL ${service.url}, with TLS off`))
   const again = await startDev(t, await temporaryFolder(t), { PORT: new URL(service.url).port })
   const [, body] = /-d '(\{[^']+\})'/.exec(output) ?? []
   const [, path] = /curl -sS '[^']*(\/key\/[^']+)'/.exec(output) ?? []
@@ -111,6 +111,18 @@ test('an HSM that is named is used instead of the simulator', async (t) => {
     [],
   )
   await service.stop()
+})
+
+test('the simulator takes the credentials that are given, from a file too', async (t) => {
+  const folder = await temporaryFolder(t)
+  const password = join(folder, 'password')
+  await writeFile(password, 'from-a-file\n')
+  const service = await startDev(t, folder, { DINAMO_USERNAME: 'me', DINAMO_PASSWORD_FILE: password })
+  await post(`${service.url}/key`, KEY)
+  await service.stop()
+  const { code, stderr } = await runCofre(['dev'], { DATA_DIR: folder, DINAMO_USERNAME: 'a'.repeat(17) })
+  assert.equal(code, 78)
+  assert.match(stderr, /^cofre dev: DINAMO_USERNAME is "a{17}": it must be 1 to 16 printable/)
 })
 
 test('HSM_PROVIDER=memory with a memory store runs, loudly, and leaves nothing behind', async (t) => {

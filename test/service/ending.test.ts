@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FaultPlan } from '../../src/simulator/fault-plan.ts'
-import { auditSettings, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
+import { auditSettings, COFRE, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
 import { simulatorFor, USER } from '../support/simulator.ts'
 
 const LIMIT_MS = 30_000
@@ -21,6 +23,18 @@ interface Bench {
   readonly ended: Promise<readonly [number | null, string | null]>
 }
 
+const settingsFor = (folder: string) => ({
+  BIND: '127.0.0.1',
+  PORT: '0',
+  HEALTH_BIND: '127.0.0.1:0',
+  TLS_MODE: 'disabled',
+  DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
+  HSM_PROVIDER: 'dinamo',
+  DINAMO_USERNAME: USER.username,
+  DINAMO_PASSWORD: USER.password,
+  ...auditSettings(folder),
+})
+
 /** A service in a process, whose HSM is in this one. */
 const open = async (t: TestContext, nodeArguments: readonly string[] = []): Promise<Bench> => {
   const folder = await mkdtemp(join(tmpdir(), 'cofre-ending-'))
@@ -28,17 +42,9 @@ const open = async (t: TestContext, nodeArguments: readonly string[] = []): Prom
   const faults = new FaultPlan()
   const simulator = await simulatorFor(t, { faults })
   const settings = {
-    BIND: '127.0.0.1',
-    PORT: '0',
-    HEALTH_BIND: '127.0.0.1:0',
-    TLS_MODE: 'disabled',
-    DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
-    HSM_PROVIDER: 'dinamo',
+    ...settingsFor(folder),
     DINAMO_HOST: `127.0.0.1:${simulator.port}`,
-    DINAMO_USERNAME: USER.username,
-    DINAMO_PASSWORD: USER.password,
     DINAMO_CERT_SHA256: simulator.certificateSha256,
-    ...auditSettings(folder),
   }
   const service = await startServiceProcess('serve', settings, { nodeArguments })
   t.after(() => service.kill())
@@ -75,6 +81,29 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     assert.ok(says(service, 'stopped'))
   })
 }
+
+test('a start that waits for its HSM ends as well', async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  t.after(() => silent.close())
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const folder = await mkdtemp(join(tmpdir(), 'cofre-ending-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const settings = {
+    ...settingsFor(folder),
+    DINAMO_HOST: `127.0.0.1:${port}`,
+    DINAMO_CERT_SHA256: 'ab'.repeat(32),
+    START_TIMEOUT_MS: '600000',
+  }
+  const { PATH = '' } = process.env
+  const child = spawn(process.execPath, [COFRE, 'serve'], { env: { PATH, ...settings }, stdio: 'ignore' })
+  t.after(() => child.kill('SIGKILL'))
+  const ended = once(child, 'exit')
+  const [socket] = (await once(silent, 'connection')) as [Socket]
+  t.after(() => socket.destroy())
+  child.kill('SIGTERM')
+  assert.deepEqual(await ended, [0, null])
+})
 
 test('a stop answers what is in flight with Connection: close, and is not ready meanwhile', async (t) => {
   const { service, health, faults, ended } = await open(t)
