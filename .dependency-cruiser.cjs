@@ -50,7 +50,7 @@ module.exports = {
     only('config', TYPEBOX),
     only('simulator', TYPEBOX, '^node_modules/(@peculiar/x509|reflect-metadata)/'),
     // These put the rest together, and know no vendor.
-    only('cli', '^src/'),
+    only('cli', '^src/', TYPEBOX),
     only('service', '^src/', '^node_modules/pino/'),
     rule(
       'top',
