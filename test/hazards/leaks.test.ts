@@ -45,7 +45,7 @@ const watchChunks = (socket: TLSSocket) => {
 /** Runs a process that opens a session, ends it as told, and has nothing else to do. */
 const exitCodeOf = async (t: TestContext, ending: 'close' | 'destroy'): Promise<number | null> => {
   const simulator = await simulatorFor(t)
-  const script = fileURLToPath(new URL('support/one-session.ts', import.meta.url))
+  const script = fileURLToPath(new URL('support/one-session.child.ts', import.meta.url))
   const { host, port, certificateSha256 } = simulator
   const child = spawn(process.execPath, [script, host, String(port), certificateSha256, ending], {
     stdio: ['ignore', 'ignore', 'inherit'],
