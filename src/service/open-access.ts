@@ -1,10 +1,10 @@
-import { type WatchedPolicy, watchPolicyFile } from '../adapters/policy/policy-file.ts'
+import type { WatchedPolicy } from '../adapters/policy/policy-file.ts'
 import type { ServiceSettings } from '../config/service-settings.ts'
 import { UNRESTRICTED } from '../domain/caller.ts'
 import { KmsError } from '../domain/errors.ts'
 import type { PolicyCertificate } from '../domain/policy.ts'
 import type { Identify } from '../http/plugins/request-context.ts'
-import { openServerTls, type ServerTls } from '../http/tls/server-tls.ts'
+import type { ServerTls } from '../http/tls/server-tls.ts'
 import type { NamedFile, TlsSettings } from '../http/tls/tls-settings.ts'
 import type { AuditLogPort } from '../ports/audit-log.port.ts'
 import type { Logger } from '../ports/logger.port.ts'
@@ -59,6 +59,7 @@ const openPolicy = async (
     logger.warn({}, 'there is no POLICY_FILE: every client that gets in may do everything')
     return undefined
   }
+  const { watchPolicyFile } = await import('../adapters/policy/policy-file.ts')
   const policy = await watchPolicyFile({ path, logger })
   if (selfSigned && policy.current.trustsNames) {
     await policy.close()
@@ -86,6 +87,7 @@ export const openAccess = async (
   if (service.TLS_MODE === 'disabled') {
     return { identify: () => ({ caller: UNRESTRICTED }), reload: async () => undefined }
   }
+  const { openServerTls } = await import('../http/tls/server-tls.ts')
   const { CLIENT_CERT_ALLOW_SELF_SIGNED: selfSigned } = service
   const tls = resources.adopt(
     await openServerTls({
