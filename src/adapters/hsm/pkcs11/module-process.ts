@@ -33,16 +33,9 @@ interface Pending {
   readonly fail: (fault: Pkcs11Fault) => void
 }
 
-/** Memory that the library and Node free in there is overwritten (by glibc; elsewhere this has no effect). */
-const OVERWRITE_FREED = 'glibc.malloc.perturb=165:glibc.malloc.tcache_count=0'
-
 const environmentFor = ({ environment, threads }: ModuleProcessOptions): NodeJS.ProcessEnv => {
-  const { NODE_OPTIONS: _ofTheParentAlone, GLIBC_TUNABLES: given, ...rest } = environment
-  return {
-    ...rest,
-    GLIBC_TUNABLES: given === undefined ? OVERWRITE_FREED : `${given}:${OVERWRITE_FREED}`,
-    UV_THREADPOOL_SIZE: String(threads),
-  }
+  const { NODE_OPTIONS: _ofTheParentAlone, ...rest } = environment
+  return { ...rest, UV_THREADPOOL_SIZE: String(threads) }
 }
 
 const bytesOf = (field: Uint8Array | string | number): Uint8Array => {
