@@ -14,31 +14,41 @@ const WIDTH = Uint8Array.from({ length: 256 }, (_, byte) => {
 })
 
 const textLength = (text: Uint8Array): number => {
-  let length = 2
-  for (let at = 0; at < text.length; at += 1) length += WIDTH[text[at] as number] as number
-  return length
+  const { length } = text
+  let width = 2
+  for (let at = 0; at < length; at += 1) width += WIDTH[text[at] as number] as number
+  return width
+}
+
+/** @returns the index behind what was written */
+const writeEscape = (byte: number, out: Buffer, from: number): number => {
+  out[from] = BACKSLASH
+  const short = SHORT_ESCAPES.get(byte)
+  if (short !== undefined) {
+    out[from + 1] = short
+    return from + 2
+  }
+  const to = from + 1 + out.write('u00', from + 1, 'latin1')
+  out[to] = HEX[byte >> 4] as number
+  out[to + 1] = HEX[byte & 15] as number
+  return to + 2
 }
 
 /** @returns the index behind the closing quote */
 const writeText = (text: Uint8Array, out: Buffer, from: number): number => {
+  const { length } = text
   let to = from
   out[to++] = QUOTE
-  for (let at = 0; at < text.length; at += 1) {
+  let plain = 0
+  for (let at = 0; at < length; at += 1) {
     const byte = text[at] as number
-    if (WIDTH[byte] === 1) {
-      out[to++] = byte
-      continue
-    }
-    out[to++] = BACKSLASH
-    const short = SHORT_ESCAPES.get(byte)
-    if (short !== undefined) {
-      out[to++] = short
-      continue
-    }
-    to += out.write('u00', to, 'latin1')
-    out[to++] = HEX[byte >> 4] as number
-    out[to++] = HEX[byte & 15] as number
+    if (WIDTH[byte] === 1) continue
+    out.set(text.subarray(plain, at), to)
+    to = writeEscape(byte, out, to + at - plain)
+    plain = at + 1
   }
+  out.set(text.subarray(plain), to)
+  to += length - plain
   out[to++] = QUOTE
   return to
 }
