@@ -4,7 +4,7 @@ const LIMIT_MS = 20_000
 export const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
   const deadline = performance.now() + LIMIT_MS
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${holds}`)
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${String(holds)}`)
     await new Promise((next) => setImmediate(next))
   }
 }
