@@ -13,7 +13,7 @@ import { scrubStackSoon } from './memory/stack-scrub.ts'
 import { WipedRequest } from './memory/wiped-request.ts'
 
 /** OpenSSL wipes what it decrypted; Node has no constant for it. */
-const SSL_OP_CLEANSE_PLAINTEXT = 0x2
+export const SSL_OP_CLEANSE_PLAINTEXT = 0x2
 const CHECK_INTERVAL = 2_000
 
 export type { TlsOptions }

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 /** A connection that has shown no request for so long after the closing began has none. */
 const IDLE_GRACE = 1_000
 
-const peer = (socket: Pick<Socket, 'remoteAddress' | 'remotePort'> | null): string =>
+export const peer = (socket: Pick<Socket, 'remoteAddress' | 'remotePort'> | null): string =>
   `${socket?.remoteAddress} ${socket?.remotePort}`
 
 /**

@@ -34,7 +34,13 @@ export const identifyRequests = (app: FastifyInstance, identify: Identify): void
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     checkProtocol(request)
-    request.context = { requestId: request.id, address: request.ip, ...identify(request) }
+    try {
+      request.context = { requestId: request.id, address: request.ip, ...identify(request) }
+    } catch (error) {
+      // Whoever is not known now stays unknown on this connection.
+      reply.header('connection', 'close')
+      throw error
+    }
     done()
   })
 }
