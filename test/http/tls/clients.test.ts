@@ -236,3 +236,14 @@ test('many refusals leave few lines, and every one is counted', async (t: TestCo
     [],
   )
 })
+
+test('a handshake that does not end in time is ended, and told', async (t) => {
+  const { port, refusals, lines } = await tlsApp(t, { handshakeTimeout: 100 })
+  const socket = connect(port, '127.0.0.1')
+  // A record that promises more than ever comes.
+  socket.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]))
+  await readAll(socket)
+  while (refusals.length === 0) await new Promise((next) => setImmediate(next))
+  assert.deepEqual(refusals, [{ reason: 'handshake_failed', address: '127.0.0.1' }])
+  assert.equal(lines[0]?.fields.code, 'ERR_TLS_HANDSHAKE_TIMEOUT')
+})

@@ -66,13 +66,14 @@ export interface TlsApp extends TestApp {
 export interface TlsAppOptions extends Partial<Omit<ServerTlsOptions, 'settings' | 'onRefusal'>> {
   readonly pins?: string
   readonly selfSigned?: boolean
+  readonly handshakeTimeout?: number
   readonly deps?: Partial<AppDeps>
 }
 
 /** The app behind mTLS, with an authority, a folder and a server certificate of its own. */
 export const tlsApp = async (
   t: TestContext,
-  { pins, selfSigned = false, deps = {}, ...options }: TlsAppOptions = {},
+  { pins, selfSigned = false, handshakeTimeout, deps = {}, ...options }: TlsAppOptions = {},
 ): Promise<TlsApp> => {
   const authority = await makeAuthority()
   const server = await authority.issueServer()
@@ -89,7 +90,7 @@ export const tlsApp = async (
   t.after(() => tls.close())
   const made = testApp(t, {
     ...deps,
-    tls: tls.options,
+    tls: { ...tls.options, ...(handshakeTimeout === undefined ? {} : { handshakeTimeout }) },
     identify: (request) => {
       const { fingerprint, subject } = tls.clientOf(request)
       return { client: { fingerprint, subject }, caller: UNRESTRICTED }
