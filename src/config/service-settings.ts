@@ -122,6 +122,7 @@ export const DEV_DEFAULTS = {
   DATA_DIR: './data',
   HSM_PROVIDER: 'dinamo',
   TLS_MODE: 'disabled',
+  RATE_LIMIT: 'off',
 } as const satisfies Environment
 
 /** The store that `dev` uses by itself. */

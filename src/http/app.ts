@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify'
 import { UNRESTRICTED } from '../domain/caller.ts'
 import type { KeyOperations } from '../domain/operations.ts'
 import { readJsonBodies } from './body/json-body.ts'
@@ -15,6 +15,7 @@ import { closeGracefully } from './plugins/closing.ts'
 import { drainRefusedBodies } from './plugins/drain-body.ts'
 import { limitInFlight } from './plugins/in-flight.ts'
 import { answerUnknownRoutes } from './plugins/method-not-allowed.ts'
+import { limitRates, type RateLimits } from './plugins/rate-limit.ts'
 import { type Identify, identifyRequests } from './plugins/request-context.ts'
 import { addSecurityHeaders } from './plugins/security-headers.ts'
 import { decryptDataKeyRoute } from './routes/decrypt-data-key.ts'
@@ -32,6 +33,10 @@ export interface AppDeps extends Partial<HttpLimits> {
   readonly identify?: Identify
   /** Without it the server speaks plain HTTP. */
   readonly tls?: TlsOptions
+  /** For each client; without them it may ask as often as it likes. */
+  readonly rateLimits?: RateLimits
+  /** Called for each request that is refused because its client asks too often. */
+  readonly onRateLimited?: (request: FastifyRequest) => void
 }
 
 /**
@@ -69,6 +74,7 @@ export const buildApp = (deps: AppDeps): HttpApp => {
   addSecurityHeaders(app)
   logRequests(app)
   identifyRequests(app, deps.identify ?? (() => ({ caller: UNRESTRICTED })))
+  if (deps.rateLimits !== undefined) limitRates(app, deps.rateLimits, deps.onRateLimited ?? (() => undefined))
   const inFlight = limitInFlight(app, limits.maxInFlight)
   closeGracefully(app, inFlight, limits.closeGrace)
   drainRefusedBodies(app, DRAIN_FACTOR * limits.bodyLimit)

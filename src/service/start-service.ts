@@ -6,6 +6,7 @@ import { composeOperations } from '../container.ts'
 import { systemClock, systemRandom, systemSleep } from '../domain/random.ts'
 import { openRootKeyring } from '../domain/root-keys/open-root-keyring.ts'
 import { buildApp } from '../http/app.ts'
+import { DEFAULT_RATE_LIMITS } from '../http/plugins/rate-limit.ts'
 import { openHealth } from './health.ts'
 import { newInstanceId } from './instance-id.ts'
 import { listenOn } from './listen.ts'
@@ -74,6 +75,8 @@ export const startService = async (
       bodyLimit: service.BODY_LIMIT,
       closeGrace: CLOSE_GRACE_MS,
       ...(tls === undefined ? {} : { tls: tls.options }),
+      ...(service.RATE_LIMIT === 'off' ? {} : { rateLimits: DEFAULT_RATE_LIMITS }),
+      onRateLimited: ({ ip: address }) => audit?.countRefusal({ reason: 'rate_limited', address }),
     }),
     (http) => http.close(),
   )
