@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PLUGIN = join(ROOT, 'examples', 'hsm-plugin')
+const COMMAND = ['--no-install', 'cofre', 'dev']
 const NPM_TIMEOUT_MS = 300_000
 
 /** What a clone has and a package is made of. */
@@ -74,7 +75,7 @@ const startDev = async (
   t: TestContext,
   folder: string,
 ): Promise<{ url: string; stop: () => Promise<void> }> => {
-  const child = spawn('npx', ['--no-install', 'cofre', 'dev'], {
+  const child = spawn('npx', COMMAND, {
     cwd: folder,
     env: {
       ...environment(),

@@ -1,22 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { extname } from 'node:path'
+import type { ChildProcess } from 'node:child_process'
 import type { Duplex } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { systemTime } from '../sessions/time.ts'
 import { encodeFrame, type Frame, FrameReader } from './channel/frames.ts'
 import { ownBuffer, REFUSALS, REPLY, type Refusal, type RequestKind, wipe } from './channel/messages.ts'
 import { Pkcs11Fault, refusedFault } from './fault.ts'
+import { type ChildOptions, startChild } from './start-child.ts'
 
-/** Beside this file, with its extension: as TypeScript here, as JavaScript after a build. */
-const ENTRY = fileURLToPath(new URL(`./child/main${extname(import.meta.url)}`, import.meta.url))
 const CHANNEL = 3
-
-export interface ModuleProcessOptions {
-  /** For the vendor's library, which reads variables of its own. */
-  readonly environment: NodeJS.ProcessEnv
-  /** Calls that may be under way at once. */
-  readonly threads: number
-}
 
 export interface Request<T> {
   readonly kind: RequestKind
@@ -31,11 +21,6 @@ export interface Request<T> {
 interface Pending {
   readonly settle: (frame: Frame) => void
   readonly fail: (fault: Pkcs11Fault) => void
-}
-
-const environmentFor = ({ environment, threads }: ModuleProcessOptions): NodeJS.ProcessEnv => {
-  const { NODE_OPTIONS: _ofTheParentAlone, ...rest } = environment
-  return { ...rest, UV_THREADPOOL_SIZE: String(threads) }
 }
 
 const bytesOf = (field: Uint8Array | string | number): Uint8Array => {
@@ -56,13 +41,9 @@ export class ModuleProcess {
   #lastId = 0
   #lost: Pkcs11Fault | undefined
 
-  constructor(options: ModuleProcessOptions) {
-    this.#child = spawn(process.execPath, ['--disable-sigusr1', ENTRY], {
-      env: environmentFor(options),
-      // The fifth is never written to: it ends with this process, and so does the child.
-      stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'pipe'],
-      windowsHide: true,
-    })
+  /** @throws Pkcs11Fault */
+  constructor(options: ChildOptions) {
+    this.#child = startChild(options)
     this.#channel = this.#child.stdio[CHANNEL] as Duplex
     const exited = Promise.withResolvers<void>()
     this.exited = exited.promise
@@ -121,6 +102,8 @@ export class ModuleProcess {
   /** @param culprit the request because of which; without one, nobody is to blame */
   kill(reason: string, culprit?: number): void {
     this.#lose(reason, culprit ?? 0)
+    // Whoever closes waits for its end, when there may be nothing else left to keep the program alive.
+    this.#child.ref()
     this.#child.kill('SIGKILL')
   }
 

@@ -1,6 +1,7 @@
 import { KmsError } from '../../../domain/errors.ts'
 import { SecretBytes } from '../../../domain/secret-bytes.ts'
 import type { HsmProvider } from '../../../ports/hsm-provider.port.ts'
+import type { Logger } from '../../../ports/logger.port.ts'
 import { type Pkcs11Configuration, Pkcs11ConfigurationSchema, WRAPPING_OF } from './configuration.ts'
 import { Pkcs11Hsm } from './pkcs11-hsm.ts'
 import { Token, type TokenOptions } from './token.ts'
@@ -17,11 +18,23 @@ const chooseToken = (configuration: Pkcs11Configuration): TokenOptions['choice']
   })
 }
 
+const warn = (
+  { PKCS11_OPERATION_TIMEOUT_MS: ms, HSM_DEADLINE_MS: deadline }: Pkcs11Configuration,
+  logger: Logger,
+): void => {
+  if (ms < deadline) return
+  logger.warn(
+    { setting: 'PKCS11_OPERATION_TIMEOUT_MS', milliseconds: ms, deadline },
+    'not below HSM_DEADLINE_MS: after a call that blocks there is no time to make it again',
+  )
+}
+
 export const provider: HsmProvider<typeof Pkcs11ConfigurationSchema> = {
   name: 'pkcs11',
   configuration: Pkcs11ConfigurationSchema,
   create: async (configuration, { logger, random }) => {
     const choice = chooseToken(configuration)
+    warn(configuration, logger)
     const token = new Token({
       libraryPath: configuration.PKCS11_LIBRARY,
       choice,

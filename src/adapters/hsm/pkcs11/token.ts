@@ -2,7 +2,8 @@ import { KmsError } from '../../../domain/errors.ts'
 import type { SecretBytes } from '../../../domain/secret-bytes.ts'
 import { REQUEST } from './channel/messages.ts'
 import { Pkcs11Fault } from './fault.ts'
-import { ModuleProcess, type ModuleProcessOptions } from './module-process.ts'
+import { ModuleProcess } from './module-process.ts'
+import type { ChildOptions } from './start-child.ts'
 import { TokenSession, type TokenSessionOptions } from './token-session.ts'
 
 export interface TokenOptions {
@@ -12,7 +13,7 @@ export interface TokenOptions {
   readonly choice: { readonly label: string } | { readonly slot: number }
   /** Disposed of with the token. */
   readonly pin: SecretBytes
-  readonly process: ModuleProcessOptions
+  readonly process: ChildOptions
   /** For loading the library, and for initializing it and logging in. Milliseconds. */
   readonly startTimeoutMs: number
   readonly session: TokenSessionOptions

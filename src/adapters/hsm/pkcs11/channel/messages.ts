@@ -1,6 +1,6 @@
 /** What the module's process is asked for, and the fields of each request. */
 export const REQUEST = {
-  /** library path, JSON-free: one field */
+  /** path of the library */
   load: 1,
   /** token label (empty: by slot), slot id (empty: by label), PIN */
   login: 2,
@@ -8,7 +8,7 @@ export const REQUEST = {
   openSession: 3,
   /** session */
   closeSession: 4,
-  /** session, label, what may be done with it; answers with a flag and the public half (SPKI) */
+  /** session, label, wrapping algorithm; answers with whether it was made (1 or 0) and the public half (SPKI) */
   createRootKey: 5,
   /** session, label, id; answers with the public half, or no field */
   readPublicKey: 6,

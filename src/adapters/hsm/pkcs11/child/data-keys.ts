@@ -1,5 +1,6 @@
 import type { WrappingAlgorithm } from '../../../../domain/root-key.ts'
 import { MASK_BYTES, ownBuffer, wipe } from '../channel/messages.ts'
+import { DOES_NOT_OPEN, NO_SUCH_PADDING, NOT_READABLE, STALE } from './answer-codes.ts'
 import { type Cryptoki, call, type Handle, readAttributes } from './cryptoki.ts'
 import { isOneOf, tagged } from './refusal.ts'
 import type { RootKeys } from './root-keys.ts'
@@ -9,42 +10,6 @@ const DATA_KEY_BYTES = 32
 const EMPTY = Buffer.alloc(0)
 /** CKZ_DATA_SPECIFIED: of OAEP's label, which is empty. */
 const DATA_SPECIFIED = 1
-
-/** The token makes no AES key whose value may be read. */
-const NOT_READABLE = new Set([
-  'CKR_ATTRIBUTE_READ_ONLY',
-  'CKR_ATTRIBUTE_SENSITIVE',
-  'CKR_ATTRIBUTE_TYPE_INVALID',
-  'CKR_ATTRIBUTE_VALUE_INVALID',
-  'CKR_FUNCTION_NOT_SUPPORTED',
-  'CKR_KEY_UNEXTRACTABLE',
-  'CKR_MECHANISM_INVALID',
-  'CKR_TEMPLATE_INCOMPLETE',
-  'CKR_TEMPLATE_INCONSISTENT',
-])
-
-/** A cached handle that is good no more. */
-const STALE = new Set(['CKR_KEY_HANDLE_INVALID', 'CKR_OBJECT_HANDLE_INVALID'])
-
-/** The token, or this key, does not do the padding. SoftHSM says CKR_ARGUMENTS_BAD. */
-const NO_SUCH_PADDING = new Set([
-  'CKR_ARGUMENTS_BAD',
-  'CKR_FUNCTION_NOT_SUPPORTED',
-  'CKR_KEY_FUNCTION_NOT_PERMITTED',
-  'CKR_MECHANISM_INVALID',
-  'CKR_MECHANISM_PARAM_INVALID',
-])
-
-/** The block does not open. SoftHSM says CKR_GENERAL_ERROR, which elsewhere may mean anything. */
-const DOES_NOT_OPEN = new Set([
-  ...NO_SUCH_PADDING,
-  'CKR_DATA_INVALID',
-  'CKR_DATA_LEN_RANGE',
-  'CKR_ENCRYPTED_DATA_INVALID',
-  'CKR_ENCRYPTED_DATA_LEN_RANGE',
-  'CKR_FUNCTION_FAILED',
-  'CKR_GENERAL_ERROR',
-])
 
 /** Data keys, made in the token and opened there. */
 export class DataKeys {

@@ -1,17 +1,8 @@
 import { createHash, createPublicKey } from 'node:crypto'
 import { type Attributes, type Cryptoki, call, findObjects, type Handle, readAttributes } from './cryptoki.ts'
-import { isOneOf, Refused } from './refusal.ts'
+import { makePair } from './make-pair.ts'
+import { Refused } from './refusal.ts'
 import type { Token } from './token.ts'
-
-/** A token that does not know an attribute of the template. */
-const TEMPLATE_REFUSED = new Set([
-  'CKR_ATTRIBUTE_TYPE_INVALID',
-  'CKR_ATTRIBUTE_VALUE_INVALID',
-  'CKR_ATTRIBUTE_READ_ONLY',
-  'CKR_TEMPLATE_INCONSISTENT',
-])
-const MODULUS_BITS = 2048
-const EXPONENT_65537 = Buffer.from([1, 0, 1])
 
 interface Pair {
   readonly privateKey: Handle
@@ -48,7 +39,7 @@ export class RootKeys {
     mechanism: number,
   ): Promise<{ readonly created: boolean; readonly spki: Buffer }> {
     const existing = this.#findOne(session, this.#privateKey(label), label)
-    const privateKey = existing ?? (await this.#generate(session, label, mechanism))
+    const privateKey = existing ?? (await this.#make(session, label, mechanism))
     const pair = this.#read(session, privateKey)
     this.#checkStays(session, privateKey, label)
     this.#setId(session, label, pair)
@@ -116,56 +107,9 @@ export class RootKeys {
     return first
   }
 
-  async #generate(session: Handle, label: string, mechanism: number): Promise<Handle> {
+  async #make(session: Handle, label: string, mechanism: number): Promise<Handle> {
     this.#token.confirmPresence(session)
-    const { ck } = this.#cryptoki
-    const value = Buffer.alloc(session.length)
-    value.writeUInt32LE(mechanism)
-    try {
-      return await this.#generateWith(session, label, [{ type: ck.CKA_ALLOWED_MECHANISMS, value }])
-    } catch (error) {
-      if (!isOneOf(error, TEMPLATE_REFUSED)) throw error
-      return await this.#generateWith(session, label, [])
-    }
-  }
-
-  async #generateWith(session: Handle, label: string, limits: Attributes): Promise<Handle> {
-    const { ck, library } = this.#cryptoki
-    const both: Attributes = [
-      { type: ck.CKA_TOKEN, value: true },
-      { type: ck.CKA_LABEL, value: label },
-    ]
-    const publicTemplate: Attributes = [
-      ...both,
-      { type: ck.CKA_MODULUS_BITS, value: MODULUS_BITS },
-      { type: ck.CKA_PUBLIC_EXPONENT, value: EXPONENT_65537 },
-      { type: ck.CKA_ENCRYPT, value: true },
-      { type: ck.CKA_VERIFY, value: false },
-      { type: ck.CKA_WRAP, value: false },
-    ]
-    const privateTemplate: Attributes = [
-      ...both,
-      { type: ck.CKA_PRIVATE, value: true },
-      { type: ck.CKA_SENSITIVE, value: true },
-      { type: ck.CKA_EXTRACTABLE, value: false },
-      { type: ck.CKA_DECRYPT, value: true },
-      { type: ck.CKA_SIGN, value: false },
-      { type: ck.CKA_UNWRAP, value: false },
-      ...limits,
-    ]
-    try {
-      const pair = await library.C_GenerateKeyPairAsync(
-        session,
-        { mechanism: ck.CKM_RSA_PKCS_KEY_PAIR_GEN },
-        [...publicTemplate],
-        [...privateTemplate],
-      )
-      return pair.privateKey
-    } catch (error) {
-      return call('C_GenerateKeyPair', () => {
-        throw error
-      })
-    }
+    return await makePair(this.#cryptoki, session, label, mechanism)
   }
 
   /** Of the private half, which says the same of the public one as that itself. */
