@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { suite, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KeyIdentity } from '../../src/domain/private-key.ts'
+import { runCofre } from '../cli/run-cofre.ts'
+import { numbered } from '../contracts/key-repository/samples.ts'
+import { withDatabase } from '../support/mongo-server/database.ts'
+import { missingMongoServer, startMongoServer } from '../support/mongo-server.ts'
+import { simulatorFor } from '../support/simulator.ts'
+import { checkKeys, checkStore, settle } from './support/checks.ts'
+import { type Instance, newInstance, sqliteIn, urlOf } from './support/instance.ts'
+import { startWriters, type Writers } from './support/writers.ts'
+
+/** Over the three suites; more with COFRE_KILL_ROUNDS. */
+const KILLS = Number(process.env.COFRE_KILL_ROUNDS ?? 12)
+const ROUNDS = Math.ceil(KILLS / 3)
+const MAX_DELAY_MS = 400
+const LIMIT = { timeout: 120_000 + ROUNDS * 30_000 }
+const missing = missingMongoServer() ?? false
+
+/** From the first acknowledgment on any moment may be the one. */
+const anyMoment = async (writers: Writers): Promise<void> => {
+  await writers.acknowledge(1)
+  await sleep(randomInt(MAX_DELAY_MS))
+}
+
+/** What was acknowledged, and what has become of the rest, over all rounds. */
+class Tally {
+  readonly acknowledged: KeyIdentity[] = []
+  #uncertain = 0
+  #stored = 0
+
+  /** Checks through this instance what was written since the last time. */
+  async check(url: string, writers: Writers): Promise<void> {
+    const written = writers.take()
+    await checkKeys(url, written.acknowledged)
+    this.#stored += await settle(url, written)
+    this.#uncertain += written.uncertain.length
+    this.acknowledged.push(...written.acknowledged, ...written.uncertain)
+  }
+
+  report(t: TestContext): void {
+    const { length } = this.acknowledged
+    t.diagnostic(
+      `${ROUNDS} kills: ${length - this.#uncertain} keys were acknowledged, and all are there; ` +
+        `${this.#uncertain} had no answer, of which ${this.#stored} were stored`,
+    )
+  }
+}
+
+/** A killed process leaves an audit log that still verifies against the store. */
+const checkAuditLog = async ({ settings }: Instance): Promise<void> => {
+  const { AUDIT_LOG = '', AUDIT_KEY = '', DATABASE_URL = '' } = settings
+  const { code, stdout, stderr } = await runCofre(['audit', 'verify', AUDIT_LOG, '--store', DATABASE_URL], {
+    AUDIT_KEY,
+  })
+  assert.equal(code, 0, stdout + stderr)
+}
+
+suite(`nothing acknowledged is lost, ${ROUNDS} kills`, () => {
+  test('SQLite: of the service', LIMIT, async (t) => {
+    const instance = await newInstance(t, await simulatorFor(t), await sqliteIn(t))
+    await instance.start()
+    const tally = new Tally()
+    for (const round of numbered(ROUNDS)) {
+      const writers = startWriters(instance, `round-${round}`)
+      await anyMoment(writers)
+      await instance.kill()
+      await writers.stop()
+      await instance.start()
+      await tally.check(urlOf(instance), writers)
+    }
+    await checkStore(instance.settings.DATABASE_URL ?? '', urlOf(instance), tally.acknowledged)
+    await checkAuditLog(instance)
+    tally.report(t)
+  })
+
+  test('MongoDB: of one of two instances, while the other goes on', {
+    ...LIMIT,
+    skip: missing,
+  }, async (t) => {
+    const simulator = await simulatorFor(t)
+    const { url } = await startMongoServer(t)
+    const databaseUrl = withDatabase(url, 'cofre')
+    const pair = await Promise.all(numbered(2).map(() => newInstance(t, simulator, databaseUrl)))
+    const [even, odd] = pair as [Instance, Instance]
+    await Promise.all(pair.map((instance) => instance.start()))
+    const writersOf = new Map(
+      pair.map((instance, at) => [instance, startWriters(instance, `instance-${at}`)]),
+    )
+    const tally = new Tally()
+    for (const round of numbered(ROUNDS)) {
+      const [victim, other] = round % 2 === 0 ? [even, odd] : [odd, even]
+      const [killed, others] = [victim, other].map((instance) => writersOf.get(instance)) as [
+        Writers,
+        Writers,
+      ]
+      await Promise.all([anyMoment(killed), others.acknowledge(1)])
+      await victim.kill()
+      await others.acknowledge(5)
+      await tally.check(urlOf(other), killed)
+      await victim.start()
+      await tally.check(urlOf(victim), others)
+    }
+    for (const [instance, writers] of writersOf) {
+      await writers.stop()
+      await tally.check(urlOf(instance), writers)
+    }
+    for (const instance of pair) await checkStore(databaseUrl, urlOf(instance), tally.acknowledged)
+    for (const instance of pair) await checkAuditLog(instance)
+    tally.report(t)
+  })
+
+  test('MongoDB: of the database server, the service stays up', { ...LIMIT, skip: missing }, async (t) => {
+    const server = await startMongoServer(t)
+    const databaseUrl = withDatabase(server.url, 'cofre')
+    const settings = { STORE_TIMEOUT_MS: '3000' }
+    const instance = await newInstance(t, await simulatorFor(t), databaseUrl, settings)
+    const { child } = await instance.start()
+    const writers = startWriters(instance, 'writer')
+    const tally = new Tally()
+    for (const round of numbered(ROUNDS)) {
+      await anyMoment(writers)
+      await server.kill()
+      // Some stay away for longer than the service waits.
+      await sleep(round % 4 === 3 ? 4_000 : randomInt(MAX_DELAY_MS))
+      await server.restart()
+      await writers.acknowledge(5)
+      await tally.check(urlOf(instance), writers)
+    }
+    await writers.stop()
+    await tally.check(urlOf(instance), writers)
+    await checkStore(databaseUrl, urlOf(instance), tally.acknowledged)
+    assert.equal(child.exitCode, null, 'the service ended')
+    tally.report(t)
+  })
+})

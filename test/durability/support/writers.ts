@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KeyIdentity } from '../../../src/domain/private-key.ts'
+import { type Answer, ask } from './client.ts'
+import type { Instance } from './instance.ts'
+import { keyNamed } from './keys.ts'
+
+export interface Written {
+  /** Answered with 200: these may never be lost. */
+  readonly acknowledged: readonly KeyIdentity[]
+  /** Answered with 503 or not at all: stored or not, but never in part. */
+  readonly uncertain: readonly KeyIdentity[]
+}
+
+export interface Writers {
+  /** Resolves when so many more are acknowledged. */
+  acknowledge(count: number): Promise<void>
+  /** What was written since it was last taken. */
+  take(): Written
+  stop(): Promise<void>
+}
+
+const WRITERS = 4
+const POLL_MS = 20
+const LIMIT_MS = 120_000
+
+/** Several at once that store one key after the other, each under a new identity, while the instance is up. */
+export const startWriters = (instance: Instance, name: string): Writers => {
+  let acknowledged: KeyIdentity[] = []
+  let uncertain: KeyIdentity[] = []
+  let total = 0
+  let stopped = false
+
+  const store = async (url: string, identity: KeyIdentity): Promise<void> => {
+    const answer: Answer | undefined = await ask(url, '/key', keyNamed(identity)).catch(() => undefined)
+    if (answer?.status === 200) {
+      acknowledged.push(identity)
+      total++
+      return
+    }
+    // A key that nobody has stored yet is never refused for any other reason.
+    assert.equal(answer?.status ?? 503, 503, JSON.stringify(answer?.body))
+    uncertain.push(identity)
+    await sleep(POLL_MS)
+  }
+  const write = async (writer: number): Promise<void> => {
+    for (let count = 0; !stopped; count++) {
+      const { url } = instance
+      if (url === undefined) await sleep(POLL_MS)
+      // Both sources of one pub, as threshold wallets store them.
+      else
+        for (const source of ['user', 'backup'] as const)
+          await store(url, { pub: `${name}-${writer}-${count}`, source })
+    }
+  }
+  const writing = Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)))
+  const failed = writing.then(() => Promise.withResolvers<never>().promise)
+  failed.catch(() => undefined)
+
+  const until = async (wanted: number): Promise<void> => {
+    for (const limit = performance.now() + LIMIT_MS; total < wanted; await sleep(POLL_MS)) {
+      assert.ok(performance.now() < limit, 'nothing is acknowledged any more')
+    }
+  }
+  return {
+    acknowledge: (count) => Promise.race([until(total + count), failed]),
+    take() {
+      const taken = { acknowledged, uncertain }
+      acknowledged = []
+      uncertain = []
+      return taken
+    },
+    async stop() {
+      stopped = true
+      await writing
+    },
+  }
+}
