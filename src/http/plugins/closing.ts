@@ -1,12 +1,9 @@
 import type { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { openSockets, peer } from '../open-sockets.ts'
 
 /** A connection that has shown no request for so long after the closing began has none. */
 const IDLE_GRACE = 1_000
-
-export const peer = (socket: Pick<Socket, 'remoteAddress' | 'remotePort'> | null): string =>
-  `${socket?.remoteAddress} ${socket?.remotePort}`
 
 /**
  * A closing server answers what is in flight, and what still comes on connections that are open, with
@@ -17,11 +14,7 @@ export const closeGracefully = (
   inFlight: ReadonlySet<ServerResponse>,
   grace: number,
 ): void => {
-  const sockets = new Set<Socket>()
-  app.server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
+  const sockets = openSockets(app.server)
   // Node would destroy every connection without a request at once, the one whose request is on its way too.
   app.server.closeIdleConnections = () => undefined
   const destroyExcept = (busy: ReadonlySet<string>): void => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { peer } from '../plugins/closing.ts'
+import { openSockets, peer } from '../open-sockets.ts'
 
 /** How long a connection of before may stay idle: a request may be on its way. */
 const IDLE_GRACE_MS = 1_000
@@ -10,7 +10,7 @@ const IDLE_GRACE_MS = 1_000
  * way, with `Connection: close`; then they end.
  */
 export class Connections {
-  readonly #open = new Set<Socket>()
+  #open: ReadonlySet<Socket> = new Set()
   readonly #answering = new Set<ServerResponse>()
   /** Those of before the last reload, with their peers: a TLS socket and the one below it are known by that alone. */
   readonly #old = new Map<Socket, string>()
@@ -19,10 +19,7 @@ export class Connections {
 
   /** Precondition: the server does not listen yet. */
   follow(server: Server): void {
-    server.on('connection', (socket: Socket) => {
-      this.#open.add(socket)
-      socket.once('close', () => this.#forget(socket))
-    })
+    this.#open = openSockets(server)
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       this.#answering.add(response)
       response.once('close', () => this.#answering.delete(response))
@@ -53,15 +50,12 @@ export class Connections {
 
   #endIdle(): void {
     const busy = new Set(Array.from(this.#answering, ({ socket }) => peer(socket)))
-    for (const [socket, name] of this.#old) if (!busy.has(name)) socket.destroy()
+    for (const [socket, name] of this.#old) {
+      if (!busy.has(name)) socket.destroy()
+      if (!socket.destroyed) continue
+      this.#old.delete(socket)
+      this.#oldPeers.delete(name)
+    }
     if (this.#old.size === 0) clearInterval(this.#sweep)
-  }
-
-  #forget(socket: Socket): void {
-    this.#open.delete(socket)
-    const name = this.#old.get(socket)
-    if (name === undefined) return
-    this.#old.delete(socket)
-    this.#oldPeers.delete(name)
   }
 }
