@@ -13,9 +13,12 @@ export interface ChildOptions {
 /** Beside this file, with its extension: as TypeScript here, as JavaScript after a build. */
 const ENTRY = fileURLToPath(new URL(`./child/main${extname(import.meta.url)}`, import.meta.url))
 
+/** glibc writes over what is freed: package and library free keys unwiped. Elsewhere it has no effect. */
+const OVERWRITE_FREED = 'glibc.malloc.perturb=165:glibc.malloc.tcache_count=0'
+
 const environmentFor = ({ environment, threads }: ChildOptions): NodeJS.ProcessEnv => {
-  const { NODE_OPTIONS: _ofTheParentAlone, ...rest } = environment
-  return { ...rest, UV_THREADPOOL_SIZE: String(threads) }
+  const { NODE_OPTIONS: _ofTheParentAlone, GLIBC_TUNABLES = OVERWRITE_FREED, ...rest } = environment
+  return { ...rest, GLIBC_TUNABLES, UV_THREADPOOL_SIZE: String(threads) }
 }
 
 /** @throws Pkcs11Fault where the system has no room for it */
