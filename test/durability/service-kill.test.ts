@@ -10,7 +10,7 @@ import { missingMongoServer, startMongoServer } from '../support/mongo-server.ts
 import { simulatorFor } from '../support/simulator.ts'
 import { checkKeys, checkStore, settle } from './support/checks.ts'
 import { type Instance, newInstance, sqliteIn, urlOf } from './support/instance.ts'
-import { startWriters, type Writers } from './support/writers.ts'
+import { startWriters, type Writers, type Written } from './support/writers.ts'
 
 /** Over the three suites; more with COFRE_KILL_ROUNDS. */
 const KILLS = Number(process.env.COFRE_KILL_ROUNDS ?? 12)
@@ -31,9 +31,8 @@ class Tally {
   #uncertain = 0
   #stored = 0
 
-  /** Checks through this instance what was written since the last time. */
-  async check(url: string, writers: Writers): Promise<void> {
-    const written = writers.take()
+  /** Checks through this instance what was written. */
+  async check(url: string, written: Written): Promise<void> {
     await checkKeys(url, written.acknowledged)
     this.#stored += await settle(url, written)
     this.#uncertain += written.uncertain.length
@@ -64,12 +63,12 @@ suite(`nothing acknowledged is lost, ${ROUNDS} kills`, () => {
     await instance.start()
     const tally = new Tally()
     for (const round of numbered(ROUNDS)) {
-      const writers = startWriters(instance, `round-${round}`)
+      const writers = startWriters(t, instance, `round-${round}`)
       await anyMoment(writers)
       await instance.kill()
-      await writers.stop()
+      const written = await writers.stop()
       await instance.start()
-      await tally.check(urlOf(instance), writers)
+      await tally.check(urlOf(instance), written)
     }
     await checkStore(instance.settings.DATABASE_URL ?? '', urlOf(instance), tally.acknowledged)
     await checkAuditLog(instance)
@@ -86,26 +85,17 @@ suite(`nothing acknowledged is lost, ${ROUNDS} kills`, () => {
     const pair = await Promise.all(numbered(2).map(() => newInstance(t, simulator, databaseUrl)))
     const [even, odd] = pair as [Instance, Instance]
     await Promise.all(pair.map((instance) => instance.start()))
-    const writersOf = new Map(
-      pair.map((instance, at) => [instance, startWriters(instance, `instance-${at}`)]),
-    )
     const tally = new Tally()
     for (const round of numbered(ROUNDS)) {
       const [victim, other] = round % 2 === 0 ? [even, odd] : [odd, even]
-      const [killed, others] = [victim, other].map((instance) => writersOf.get(instance)) as [
-        Writers,
-        Writers,
-      ]
+      const killed = startWriters(t, victim, `killed-${round}`)
+      const others = startWriters(t, other, `other-${round}`)
       await Promise.all([anyMoment(killed), others.acknowledge(1)])
       await victim.kill()
       await others.acknowledge(5)
-      await tally.check(urlOf(other), killed)
+      const written = [await killed.stop(), await others.stop()]
       await victim.start()
-      await tally.check(urlOf(victim), others)
-    }
-    for (const [instance, writers] of writersOf) {
-      await writers.stop()
-      await tally.check(urlOf(instance), writers)
+      for (const each of written) await tally.check(urlOf(victim), each)
     }
     for (const instance of pair) await checkStore(databaseUrl, urlOf(instance), tally.acknowledged)
     for (const instance of pair) await checkAuditLog(instance)
@@ -118,19 +108,17 @@ suite(`nothing acknowledged is lost, ${ROUNDS} kills`, () => {
     const settings = { STORE_TIMEOUT_MS: '3000' }
     const instance = await newInstance(t, await simulatorFor(t), databaseUrl, settings)
     const { child } = await instance.start()
-    const writers = startWriters(instance, 'writer')
     const tally = new Tally()
     for (const round of numbered(ROUNDS)) {
+      const writers = startWriters(t, instance, `round-${round}`)
       await anyMoment(writers)
       await server.kill()
       // Some stay away for longer than the service waits.
       await sleep(round % 4 === 3 ? 4_000 : randomInt(MAX_DELAY_MS))
       await server.restart()
       await writers.acknowledge(5)
-      await tally.check(urlOf(instance), writers)
+      await tally.check(urlOf(instance), await writers.stop())
     }
-    await writers.stop()
-    await tally.check(urlOf(instance), writers)
     await checkStore(databaseUrl, urlOf(instance), tally.acknowledged)
     assert.equal(child.exitCode, null, 'the service ended')
     tally.report(t)

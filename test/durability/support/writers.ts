@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeyIdentity } from '../../../src/domain/private-key.ts'
 import { type Answer, ask } from './client.ts'
@@ -15,27 +16,26 @@ export interface Written {
 export interface Writers {
   /** Resolves when so many more are acknowledged. */
   acknowledge(count: number): Promise<void>
-  /** What was written since it was last taken. */
-  take(): Written
-  stop(): Promise<void>
+  stop(): Promise<Written>
 }
 
 const WRITERS = 4
 const POLL_MS = 20
 const LIMIT_MS = 120_000
 
-/** Several at once that store one key after the other, each under a new identity, while the instance is up. */
-export const startWriters = (instance: Instance, name: string): Writers => {
-  let acknowledged: KeyIdentity[] = []
-  let uncertain: KeyIdentity[] = []
-  let total = 0
+/**
+ * Several at once that store one key after the other, each under a new identity, while the instance is up. They
+ * end with the test.
+ */
+export const startWriters = (t: TestContext, instance: Instance, name: string): Writers => {
+  const acknowledged: KeyIdentity[] = []
+  const uncertain: KeyIdentity[] = []
   let stopped = false
 
   const store = async (url: string, identity: KeyIdentity): Promise<void> => {
     const answer: Answer | undefined = await ask(url, '/key', keyNamed(identity)).catch(() => undefined)
     if (answer?.status === 200) {
       acknowledged.push(identity)
-      total++
       return
     }
     // A key that nobody has stored yet is never refused for any other reason.
@@ -54,25 +54,23 @@ export const startWriters = (instance: Instance, name: string): Writers => {
     }
   }
   const writing = Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)))
+  t.after(() => {
+    stopped = true
+  })
   const failed = writing.then(() => Promise.withResolvers<never>().promise)
   failed.catch(() => undefined)
 
   const until = async (wanted: number): Promise<void> => {
-    for (const limit = performance.now() + LIMIT_MS; total < wanted; await sleep(POLL_MS)) {
+    for (const limit = performance.now() + LIMIT_MS; acknowledged.length < wanted; await sleep(POLL_MS)) {
       assert.ok(performance.now() < limit, 'nothing is acknowledged any more')
     }
   }
   return {
-    acknowledge: (count) => Promise.race([until(total + count), failed]),
-    take() {
-      const taken = { acknowledged, uncertain }
-      acknowledged = []
-      uncertain = []
-      return taken
-    },
+    acknowledge: (count) => Promise.race([until(acknowledged.length + count), failed]),
     async stop() {
       stopped = true
       await writing
+      return { acknowledged, uncertain }
     },
   }
 }
