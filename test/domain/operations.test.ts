@@ -231,6 +231,26 @@ suite('data keys', () => {
     authorize: () => undefined,
   })
 
+  test('are asked for once more where the HSM gave another one, and not where it gave none', async () => {
+    const service = await setUp()
+    const { plaintext, encryptedKey } = await generate(service)
+    const unwrap = service.hsm.unwrapDataKey
+    let asked = 0
+    let length = 32
+    service.hsm.unwrapDataKey = async (rootKey, wrapped, options) => {
+      assert.equal(options?.again, false)
+      if (asked++ > 0) return await unwrap(rootKey, wrapped)
+      return SecretBytes.fill(length, (bytes) => bytes.fill(1))
+    }
+    assert.equal(await decrypt(service, encryptedKey), plaintext)
+    assert.equal(asked, 2)
+    for (length of [0, 31, 33]) {
+      asked = 0
+      await assert.rejects(decrypt(service, encryptedKey), code('encrypted_key_invalid'))
+      assert.equal(asked, 1)
+    }
+  })
+
   test('open to exactly what was given', async () => {
     const service = await setUp()
     const made = await Promise.all(Array.from({ length: 8 }, () => generate(service)))

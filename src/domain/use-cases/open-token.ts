@@ -5,7 +5,11 @@ import { DATA_KEY_BYTES, type ParsedToken, tagMatches } from '../wrapped-data-ke
 
 export interface OpenTokenOptions {
   readonly random: FillRandom
-  /** Once more on another session, where the first answer was not the data key. */
+  /**
+   * Once more on another session, whatever the first answer was, if it was not the data key. Otherwise a second
+   * answer is asked for only where the first was a data key, and the wrong one: a stray reply must not make a
+   * good token look bad, and garbage must not cost sessions.
+   */
   readonly askTwice: boolean
 }
 
@@ -23,14 +27,15 @@ export const openToken = async (
   token: ParsedToken,
   { random, askTwice }: OpenTokenOptions,
 ): Promise<SecretBytes | undefined> => {
-  for (const again of askTwice ? [false, true] : [false]) {
-    using opened = await hsm.unwrapDataKey(rootKey, token.wrapped, { again })
+  for (const isSecond of [false, true]) {
+    using opened = await hsm.unwrapDataKey(rootKey, token.wrapped, { again: isSecond && askTwice })
     const dataKey = SecretBytes.fill(DATA_KEY_BYTES, (bytes) => {
       if (opened.length === DATA_KEY_BYTES) bytes.set(opened.bytes)
       else random(bytes)
     })
     if (tagMatches(token, dataKey)) return dataKey
     dataKey[Symbol.dispose]()
+    if (!askTwice && opened.length !== DATA_KEY_BYTES) break
   }
   return undefined
 }
