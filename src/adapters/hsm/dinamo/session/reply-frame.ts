@@ -15,12 +15,14 @@ export interface ReplyShape {
   /** Of the payload, in bytes. */
   readonly min: number
   readonly max: number
+  /** The payload's length where the header says 0: nothing but the payload itself ever showed it. */
+  readonly unsaid?: number
 }
 
 const sized = (min: number, max = min): ReplyShape => ({ ids: [OK_ID], min, max })
 
 export const REPLY = {
-  challenge: { ids: [OK_ID, ...RESTRICTED_IDS], min: 16, max: 16 },
+  challenge: { ids: [OK_ID, ...RESTRICTED_IDS], min: 16, max: 16, unsaid: 16 },
   done: sized(0),
   dataKey: sized(DATA_KEY_BYTES),
   /** SubjectPublicKeyInfo or PKCS#1, from Ed25519 to RSA-8192. */
@@ -44,7 +46,7 @@ export interface Reply {
 
 const readHeader = (
   bytes: Buffer,
-  { ids, min, max }: ReplyShape,
+  { ids, min, max, unsaid = 0 }: ReplyShape,
 ): { readonly length: number; readonly errorCode: number | undefined } => {
   const id = bytes.readUInt32LE(0)
   const word = bytes.readUInt32LE(4)
@@ -54,10 +56,11 @@ const readHeader = (
     return { length: 0, errorCode }
   }
   if (!ids.includes(id)) throw new NotTheReply(`a reply with the id ${id}`)
-  if (word < min || word > max) {
+  const length = word === 0 ? unsaid : word
+  if (length < min || length > max) {
     throw new NotTheReply(`a reply that announces ${word} bytes where ${min} to ${max} were expected`)
   }
-  return { length: word, errorCode: undefined }
+  return { length, errorCode: undefined }
 }
 
 /** In a buffer of its own; both parts are wiped. */

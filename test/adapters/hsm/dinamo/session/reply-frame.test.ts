@@ -101,6 +101,25 @@ suite('the reply assembler', () => {
     }
   })
 
+  test('takes a challenge that does not say its length, and nothing else', () => {
+    fc.assert(
+      fc.property(Cuts, (cuts) => {
+        const frame = replyFrame(Buffer.alloc(16, 1))
+        frame.writeUInt32LE(0, 4)
+        const assembler = new ReplyAssembler()
+        const pieces = cutAt(frame, cuts).filter(({ length }) => length > 0)
+        const replies = pieces.map((piece) => assembler.push(piece, REPLY.challenge))
+        assert.deepEqual(replies.at(-1), { frame, errorCode: undefined })
+        assert.ok(replies.slice(0, -1).every((reply) => reply === undefined))
+      }),
+    )
+    for (const length of [17, 32]) {
+      const frame = replyFrame(Buffer.alloc(length, 1))
+      frame.writeUInt32LE(0, 4)
+      assert.throws(() => new ReplyAssembler().push(frame, REPLY.challenge), NotTheReply)
+    }
+  })
+
   test('wipes what it has begun when it is told to', () => {
     const assembler = new ReplyAssembler()
     const piece = replyFrame(Buffer.alloc(32, 7)).subarray(0, 20)
