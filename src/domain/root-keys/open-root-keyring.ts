@@ -73,11 +73,20 @@ const patiently = async <T>(
     try {
       return await attempt()
     } catch (error) {
-      if (!KmsError.is(error, 'hsm_unavailable', 'hsm_busy') || clock() >= until) throw error
+      if (!KmsError.is(error, 'hsm_unavailable', 'hsm_busy')) throw error
+      if (clock() >= until) throw withReason(error)
       logger.warn({ code: error.code, err: error.cause }, 'the HSM is not ready; the start waits for it')
       await sleep(RETRY_PAUSE_MS)
     }
   }
+}
+
+/** A start's last line is for its operator, who must see why; a caller's answer never says so. */
+const withReason = (error: KmsError): KmsError => {
+  const { code, message, cause } = error
+  return cause instanceof Error
+    ? new KmsError(code, { message: `${message} (${cause.message})`, cause })
+    : error
 }
 
 const checkRowsHaveRootKeys = (rootKeys: readonly RootKey[], inUse: readonly string[]): void => {

@@ -12,6 +12,8 @@ import { classifyDinamo } from './classify.ts'
 import { Proofs, proveOn } from './proofs.ts'
 import { proveDevices } from './prove-devices.ts'
 import { type DinamoSession, type DinamoSessionOptions, openDinamoSession } from './session/dinamo-session.ts'
+import { ERROR_CODE } from './session/error-codes.ts'
+import { SessionError } from './session/session-error.ts'
 import type { NamedTarget } from './targets.ts'
 
 export interface DinamoHsmOptions {
@@ -168,7 +170,9 @@ export class DinamoHsm implements HsmPort, ReplicatedHsm {
 
   async #create(session: DinamoSession, id: string): Promise<CreatedRootKey> {
     const outcome = await session.createRootKey(id)
-    const publicKey = await session.exportPublicKey(id)
+    const publicKey = await session.exportPublicKey(id).catch((error: unknown) => {
+      throw isDenied(error) ? keepsPublicHalf(id, error) : error
+    })
     if (publicKey !== undefined) return { outcome, publicKey }
     throw new KmsError('hsm_unavailable', {
       cause: new Error(`the HSM does not find ${id}, which it ${outcome}`),
@@ -205,6 +209,18 @@ export class DinamoHsm implements HsmPort, ReplicatedHsm {
     return Buffer.from(this.#options.random(new Uint8Array(NAME_BYTES))).toString('hex')
   }
 }
+
+const isDenied = (error: unknown): boolean =>
+  error instanceof SessionError && error.code === ERROR_CODE.accessDenied
+
+/** What was made once under a claimed name stays as it is: the variable alone changes nothing. */
+const keepsPublicHalf = (id: string, cause: unknown): KmsError =>
+  new KmsError('start_refused', {
+    message:
+      `The HSM does not give out the public half of root key ${id}. If it does so for exportable keys alone, ` +
+      `remove ${id} from the HSM, set DINAMO_ROOT_KEY_EXPORTABLE=true and start again.`,
+    cause,
+  })
 
 /** What stands for a block that does not open. */
 const nothing = (): SecretBytes => SecretBytes.fill(0, () => undefined)

@@ -93,6 +93,26 @@ suite('a start with Dinamo hosts', TIMEOUT, () => {
     )
   })
 
+  test('is refused where the HSM keeps the public half, naming DINAMO_ROOT_KEY_EXPORTABLE', async (t) => {
+    const faults = new FaultPlan()
+    const devices = await Devices.start(t, 1, { faults })
+    faults.next('key.exportPublic', { kind: 'error', code: 5002 })
+    await assert.rejects(
+      start(openOver(t, devices), await openMemoryKeyRepository()),
+      (error) =>
+        KmsError.is(error, 'start_refused') && error.message.includes('DINAMO_ROOT_KEY_EXPORTABLE=true'),
+    )
+  })
+
+  test('that waited in vain says why', async (t) => {
+    const devices = await Devices.start(t, 1)
+    const hsm = openOver(t, devices, { session: { certificateSha256: ['0'.repeat(64)] } })
+    await assert.rejects(
+      start(hsm, await openMemoryKeyRepository(), 1),
+      (error) => KmsError.is(error, 'hsm_unavailable') && error.message.includes('certificate'),
+    )
+  })
+
   test('is refused where the HSM does not know the root key', async (t) => {
     const repository = await openMemoryKeyRepository()
     const { current } = await start(openOver(t, await Devices.start(t, 1)), repository)

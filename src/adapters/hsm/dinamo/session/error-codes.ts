@@ -3,6 +3,8 @@
  * not documented, so as little as possible is read into them.
  */
 export const ERROR_CODE = {
+  /** ERR_ACCESS_DENIED */
+  accessDenied: 5002,
   /** ERR_CANNOT_OPEN_OBJ */
   noSuchObject: 5004,
   /** ERR_OBJ_ALREADY_EXISTS */
@@ -15,7 +17,7 @@ export const ERROR_CODE = {
  */
 const OWN_FAULTS: ReadonlySet<number> = new Set([
   5001, // ERR_NET_FAIL
-  5002, // ERR_ACCESS_DENIED: the login, or a right, is gone
+  ERROR_CODE.accessDenied, // the login, or a right, is gone
   5006, // ERR_CANT_ALLOC_R
   5019, // ERR_NOT_IMPLEMENTED
   5020, // ERR_USR_NOT_FOUND
@@ -26,7 +28,7 @@ export const isOwnFault = (code: number): boolean => OWN_FAULTS.has(code)
 
 /** The device took its time to say no: asked again and again, it may lock the user out. */
 const LOGIN_REFUSALS: ReadonlySet<number> = new Set([
-  5002, // ERR_ACCESS_DENIED
+  ERROR_CODE.accessDenied,
   5020, // ERR_USR_NOT_FOUND
   5109, // ERR_INVALID_SECRET
 ])
