@@ -1,7 +1,33 @@
 import { type Configuration, forgetSecrets } from '../config/configuration.ts'
-import { openLogger } from '../service/logger.ts'
+import { openLogger, type ServiceLogger } from '../service/logger.ts'
 import { type RunningService, startService } from '../service/start-service.ts'
+import { workerCount } from '../service/workers/divide.ts'
+import { startWorkers } from '../service/workers/start-workers.ts'
+import { isWorker, startWorker } from '../service/workers/worker.ts'
+import { WorkerNotStarted } from '../service/workers/worker-process.ts'
 import { type CommandContext, EXIT_CODE } from './command.ts'
+
+interface Starting {
+  readonly service: Promise<RunningService>
+  /** Another reason to end than that of the process. */
+  readonly stopped?: Promise<void>
+}
+
+/** In one process, or in several: then this is the first of them, or one that it started. */
+const begin = (
+  configuration: Configuration,
+  logger: ServiceLogger,
+  environment: NodeJS.ProcessEnv,
+): Starting => {
+  const { mode, service } = configuration
+  if (isWorker()) return startWorker(configuration, logger)
+  return {
+    service:
+      mode === 'serve' && workerCount(service) > 1
+        ? startWorkers(configuration, logger, environment)
+        : startService(configuration, logger),
+  }
+}
 
 /**
  * Runs the service until the process is asked to end. A start that is still under way then is left where it
@@ -11,16 +37,27 @@ import { type CommandContext, EXIT_CODE } from './command.ts'
  */
 export const runService = async (
   configuration: Configuration,
-  { environment, onReload, stopped }: CommandContext,
+  context: CommandContext,
   onReady: (service: RunningService) => void = () => {},
 ): Promise<number> => {
+  const { environment, onReload } = context
+  const complete = { ...environment }
   forgetSecrets(environment, configuration)
-  const logger = openLogger(configuration.service.LOG_LEVEL)
-  const service = await Promise.race([startService(configuration, logger), stopped])
-  if (service === undefined) return EXIT_CODE.ok
-  onReady(service)
-  onReload(() => void service.reload())
-  await stopped
-  await service.stop()
-  return EXIT_CODE.ok
+  const starting = begin(configuration, openLogger(configuration.service.LOG_LEVEL), complete)
+  const stopped = Promise.race([
+    context.stopped,
+    ...(starting.stopped === undefined ? [] : [starting.stopped]),
+  ])
+  try {
+    const service = await Promise.race([starting.service, stopped])
+    if (service === undefined) return EXIT_CODE.ok
+    onReady(service)
+    onReload(() => void service.reload())
+    await stopped
+    await service.stop()
+    return EXIT_CODE.ok
+  } catch (error) {
+    if (error instanceof WorkerNotStarted) return error.exitCode ?? EXIT_CODE.failed
+    throw error
+  }
 }

@@ -70,6 +70,11 @@ const tlsRules = (found: Found): readonly string[] => {
   return problems
 }
 
+const workerRules = ({ WORKERS }: Found, mode: Mode): readonly string[] =>
+  mode === 'dev' && WORKERS !== undefined && WORKERS > 1
+    ? [`WORKERS is ${WORKERS}: dev is one process; for more use serve`]
+    : []
+
 const providerRules = (found: Found, mode: Mode): readonly string[] => {
   const names = providerNames(found)
   const problems: string[] = []
@@ -102,6 +107,7 @@ const storeRules = (found: Found, mode: Mode): readonly string[] => {
 export const checkService = (found: Found, mode: Mode): readonly string[] => [
   ...addressRules(found, mode),
   ...tlsRules(found),
+  ...workerRules(found, mode),
   ...providerRules(found, mode),
   ...auditRules(found, mode),
   ...storeRules(found, mode),

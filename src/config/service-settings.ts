@@ -90,13 +90,14 @@ export const ServiceSettingsSchema = Type.Object({
     minimum: 1_024,
     maximum: 16_777_216,
   }),
-  WORKERS: Type.Integer({
-    description: 'Processes that share the port.',
-    default: 1,
-    minimum: 1,
-    maximum: 1,
-    allowed: '1: more processes are more instances, each on a port of its own',
-  }),
+  WORKERS: Type.Optional(
+    Type.Integer({
+      description:
+        'Processes that share the port; by itself 1 with SQLite, as many as there are cores with MongoDB. `serve` only.',
+      minimum: 1,
+      maximum: 64,
+    }),
+  ),
   STORE_TIMEOUT_MS: Type.Optional(
     Type.Integer({
       description:

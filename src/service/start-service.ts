@@ -6,7 +6,7 @@ import { composeOperations } from '../container.ts'
 import { systemClock, systemRandom, systemSleep } from '../domain/random.ts'
 import { openRootKeyring } from '../domain/root-keys/open-root-keyring.ts'
 import { buildApp } from '../http/app.ts'
-import { DEFAULT_RATE_LIMITS } from '../http/plugins/rate-limit.ts'
+import { DEFAULT_RATE_LIMITS, shareOf } from '../http/plugins/rate-limit.ts'
 import { openHealth } from './health.ts'
 import { newInstanceId } from './instance-id.ts'
 import { listenOn } from './listen.ts'
@@ -21,6 +21,8 @@ export interface RunningService {
   readonly url: string
   /** Where `/livez` and `/readyz` are, if anywhere. */
   readonly healthUrl: string | undefined
+  /** Whether an operation that began now could succeed. */
+  ready(): Promise<boolean>
   /** Looks at the files that may change while it runs. Never fails. */
   reload(): Promise<void>
   /** Stops accepting, finishes what is in flight, then closes HSM sessions and store. May be called again. */
@@ -33,11 +35,13 @@ const CLOSE_GRACE_MS = 10_000
 /**
  * Opens everything and serves. A start that fails closes what it had opened.
  *
+ * @param processes how many share the port and the limits
  * @throws KmsError `start_refused`, or as HSM, store and audit log fail
  */
 export const startService = async (
   { service, providers, warnings }: Configuration,
   logger: ServiceLogger,
+  processes = 1,
 ): Promise<RunningService> => {
   for (const warning of warnings) logger.warn({}, warning)
   const instance = newInstanceId(systemRandom)
@@ -63,7 +67,7 @@ export const startService = async (
     keyring,
     audit,
     envelopeFormat: service.ENVELOPE_FORMAT,
-    cipherConcurrency: availableParallelism(),
+    cipherConcurrency: Math.ceil(availableParallelism() / processes),
   })
   const access = await openAccess(service, { audit, logger }, resources)
   const { tls, identify } = access
@@ -75,7 +79,7 @@ export const startService = async (
       bodyLimit: service.BODY_LIMIT,
       closeGrace: CLOSE_GRACE_MS,
       ...(tls === undefined ? {} : { tls: tls.options }),
-      ...(service.RATE_LIMIT === 'off' ? {} : { rateLimits: DEFAULT_RATE_LIMITS }),
+      ...(service.RATE_LIMIT === 'off' ? {} : { rateLimits: shareOf(DEFAULT_RATE_LIMITS, processes) }),
       onRateLimited: ({ ip: address }) => audit?.countRefusal({ reason: 'rate_limited', address }),
     }),
     (http) => http.close(),
@@ -87,15 +91,17 @@ export const startService = async (
     'BIND and PORT',
     address,
   )
-  health.watch(async () => {
+  const ready = async (): Promise<boolean> => {
     await repository.ping()
     return hsms.some(({ available }) => available)
-  })
+  }
+  health.watch(ready)
   resources.defer(() => health.endWatch())
   const { address: host, port } = app.server.address() as AddressInfo
   const url = `${tls === undefined ? 'http' : 'https'}://${urlHost(host)}:${port}`
   const { id: rootKey, provider } = keyring.current.rootKey
-  logger.info({ url, health: health.url, instance, provider, rootKey }, 'ready')
+  const fields = { url, health: health.url, instance, provider, rootKey }
+  logger.info(fields, processes === 1 ? 'ready' : 'worker ready')
 
   const opened = resources.move()
   let stopping: Promise<void> | undefined
@@ -107,6 +113,7 @@ export const startService = async (
   return {
     url,
     healthUrl: health.url,
+    ready,
     reload: () => access.reload(),
     stop() {
       stopping ??= stop()
