@@ -36,24 +36,60 @@ const touchedRegions = (pid: number): readonly Region[] =>
       name,
     }))
 
-/** Every place at which a needle stands in the memory of a running process. Linux, and the right to trace it. */
+const WORD_BYTES = 4
+const hashOf = (word: number): number => (word ^ (word >>> 16)) & 0xffff
+
+/** Where the words of the needles are looked up: a needle that stands anywhere has one of its first four at an aligned address. */
+class NeedleIndex {
+  readonly longest: number
+  readonly #mayBe = new Uint8Array(0x10000)
+  readonly #places = new Map<number, { readonly needle: Needle; readonly shift: number }[]>()
+
+  constructor(needles: readonly Needle[]) {
+    this.longest = Math.max(...needles.map(({ bytes }) => bytes.length))
+    for (const needle of needles) {
+      for (let shift = 0; shift < WORD_BYTES; shift++) {
+        const word = needle.bytes.readUInt32LE(shift)
+        this.#mayBe[hashOf(word)] = 1
+        this.#places.set(word, [...(this.#places.get(word) ?? []), { needle, shift }])
+      }
+    }
+  }
+
+  /** @param memory begins at an aligned address; needles that begin at `end` or later are not told */
+  search(memory: Buffer, end: number, found: (needle: Needle, at: number) => void): void {
+    const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >> 2)
+    const mayBe = this.#mayBe
+    for (let index = 0; index < words.length; index++) {
+      const word = words[index] as number
+      if (mayBe[hashOf(word)] === 0) continue
+      for (const { needle, shift } of this.#places.get(word) ?? []) {
+        const at = index * WORD_BYTES - shift
+        if (at < 0 || at >= end) continue
+        if (memory.subarray(at, at + needle.bytes.length).equals(needle.bytes)) found(needle, at)
+      }
+    }
+  }
+}
+
+/**
+ * Every place at which a needle stands in the memory of a running process, in one pass. Linux, and the right to
+ * trace it.
+ *
+ * @param needles of at least 7 bytes
+ */
 export const searchMemory = (pid: number, needles: readonly Needle[]): readonly Hit[] => {
-  const longest = Math.max(...needles.map(({ bytes }) => bytes.length))
+  const index = new NeedleIndex(needles)
   const hits: Hit[] = []
   const memory = openSync(`/proc/${pid}/mem`, 'r')
-  const chunk = Buffer.alloc(CHUNK_BYTES + longest)
+  const chunk = Buffer.from(new ArrayBuffer(CHUNK_BYTES + index.longest + WORD_BYTES))
   try {
     for (const { start, end, name: region } of touchedRegions(pid)) {
       for (let at = start; at < end; at += CHUNK_BYTES) {
-        const wanted = Math.min(CHUNK_BYTES + longest - 1, end - at)
-        const read = tryRead(memory, chunk, wanted, at)
-        const part = chunk.subarray(0, read)
-        for (const { name, bytes } of needles) {
-          for (let found = part.indexOf(bytes); found >= 0; found = part.indexOf(bytes, found + 1)) {
-            if (found < CHUNK_BYTES) hits.push({ name, address: (at + found).toString(16), region })
-          }
-        }
-        part.fill(0)
+        const part = chunk.subarray(0, tryRead(memory, chunk, Math.min(chunk.length, end - at), at))
+        index.search(part, CHUNK_BYTES, ({ name }, found) =>
+          hits.push({ name, address: (at + found).toString(16), region }),
+        )
       }
     }
   } finally {
@@ -72,30 +108,40 @@ const tryRead = (memory: number, chunk: Buffer, length: number, position: number
   }
 }
 
-const FRAGMENT_BYTES = 32
+const FRAGMENT_BYTES = 24
+/** The allocator writes over the beginning of what was freed. */
+const OVERWRITTEN_BYTES = 32
 
-/** The middle of a secret text as bytes, as a two-byte string, and as base64 in its three alignments. */
+/**
+ * A secret text as bytes (near its beginning, in its middle and at its end: what is overwritten in part is a copy,
+ * too), and its middle as a two-byte string and as base64 in the three alignments. At least 80 characters.
+ */
 export const needlesOfText = (name: string, text: string): readonly Needle[] => {
-  const middle = Math.max(0, Math.floor((text.length - FRAGMENT_BYTES) / 2))
-  const fragment = text.slice(middle, middle + FRAGMENT_BYTES)
+  const last = text.length - FRAGMENT_BYTES
+  const middle = text.slice(last >> 1, (last >> 1) + FRAGMENT_BYTES)
+  const pieces = [OVERWRITTEN_BYTES, last >> 1, last].map((from) => ({
+    name: `${name} as bytes (from ${from})`,
+    bytes: Buffer.from(text.slice(from, from + FRAGMENT_BYTES)),
+  }))
   const base64 = [0, 1, 2].map((shift) => ({
     name: `${name} as base64 (${shift})`,
-    bytes: Buffer.from(Buffer.from(fragment.slice(shift, shift + 24)).toString('base64')),
+    bytes: Buffer.from(Buffer.from(middle.slice(shift, shift + 21)).toString('base64')),
   }))
   return [
-    { name: `${name} as bytes`, bytes: Buffer.from(fragment) },
-    { name: `${name} as a two-byte string`, bytes: Buffer.from(fragment, 'utf16le') },
+    ...pieces,
+    { name: `${name} as a two-byte string`, bytes: Buffer.from(middle, 'utf16le') },
     ...base64,
   ]
 }
 
-/** A key as it is, as base64 text, as that in two bytes, and as hex. */
+/** The latter half of a key as it is, as base64 text, as that in two bytes, and as hex. At least 32 bytes. */
 export const needlesOfKey = (name: string, key: Buffer): readonly Needle[] => {
-  const base64 = key.toString('base64').slice(0, 40)
+  const half = key.subarray(key.length >> 1)
+  const base64 = key.toString('base64').slice(-24)
   return [
-    { name: `${name} raw`, bytes: Buffer.from(key) },
+    { name: `${name} raw`, bytes: Buffer.from(half) },
     { name: `${name} as base64`, bytes: Buffer.from(base64) },
     { name: `${name} as a two-byte base64 string`, bytes: Buffer.from(base64, 'utf16le') },
-    { name: `${name} as hex`, bytes: Buffer.from(key.toString('hex')) },
+    { name: `${name} as hex`, bytes: Buffer.from(half.toString('hex')) },
   ]
 }
