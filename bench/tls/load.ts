@@ -36,4 +36,4 @@ await Promise.all(
   }),
 )
 process.send?.({ answered })
-process.disconnect()
+process.disconnect?.()

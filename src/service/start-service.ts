@@ -51,6 +51,8 @@ export const startService = async (
   const repository = resources.adopt(await openRepository(service, logger), (opened) => opened.close())
   const audit = await openAudit(service, { instance, heads: repository, logger })
   resources.defer(async () => audit?.close())
+  const access = await openAccess(service, { audit, logger }, resources)
+  const { tls, identify } = access
   const hsms = await openHsms(providers, logger, resources)
   const keyring = await openRootKeyring({
     hsms,
@@ -69,8 +71,6 @@ export const startService = async (
     envelopeFormat: service.ENVELOPE_FORMAT,
     cipherConcurrency: Math.ceil(availableParallelism() / processes),
   })
-  const access = await openAccess(service, { audit, logger }, resources)
-  const { tls, identify } = access
   const app = resources.adopt(
     buildApp({
       operations,

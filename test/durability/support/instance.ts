@@ -41,6 +41,7 @@ export const newInstance = async (
     HEALTH_BIND: 'off',
     TLS_MODE: 'disabled',
     RATE_LIMIT: 'off',
+    WORKERS: '1',
     DATABASE_URL: databaseUrl,
     HSM_PROVIDER: 'dinamo',
     DINAMO_HOST: `127.0.0.1:${simulator.port}`,
