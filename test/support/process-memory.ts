@@ -1,6 +1,10 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 
 const CHUNK_BYTES = 8 * 1024 * 1024
+const PAGE_BYTES = 4096
+/** An entry of `/proc/PID/pagemap` is 64 bits, of which the highest two say: present, and swapped. */
+const ENTRY_BYTES = 8
+const PRESENT_BITS = 62n
 
 export interface Needle {
   readonly name: string
@@ -20,15 +24,11 @@ interface Region {
   readonly name: string
 }
 
-/**
- * What the process can read and write and has touched; its program text and the kernel's own pages hold nothing of
- * ours.
- */
-const touchedRegions = (pid: number): readonly Region[] =>
-  readFileSync(`/proc/${pid}/smaps`, 'utf8')
-    .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
-    .filter((entry) => /^\S+ rw/.test(entry) && !/^Rss:\s+0 kB$/m.test(entry))
-    .map((entry) => /^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \S+ *(.*)$/m.exec(entry))
+/** What the process can write: its program text and the kernel's own pages hold nothing of ours. */
+const writableRegions = (pid: number): readonly Region[] =>
+  readFileSync(`/proc/${pid}/maps`, 'utf8')
+    .split('\n')
+    .map((line) => /^([0-9a-f]+)-([0-9a-f]+) rw\S+ \S+ \S+ \S+ *(.*)$/.exec(line))
     .filter((match) => match !== null)
     .map(([, start = '', end = '', name = '']) => ({
       start: Number.parseInt(start, 16),
@@ -36,8 +36,22 @@ const touchedRegions = (pid: number): readonly Region[] =>
       name,
     }))
 
+/** The runs of pages that hold anything, in memory or swapped out: most of what is mapped was never touched. */
+function* touchedRuns(pagemap: number, { start, end, name }: Region): Generator<Region> {
+  const pages = (end - start) / PAGE_BYTES
+  const entries = new BigUint64Array(pages)
+  tryRead(pagemap, new Uint8Array(entries.buffer), entries.byteLength, (start / PAGE_BYTES) * ENTRY_BYTES)
+  for (let first = 0; first < pages; first++) {
+    if ((entries[first] as bigint) >> PRESENT_BITS === 0n) continue
+    let last = first
+    while (last < pages && (entries[last] as bigint) >> PRESENT_BITS !== 0n) last++
+    yield { start: start + first * PAGE_BYTES, end: start + last * PAGE_BYTES, name }
+    first = last
+  }
+}
+
 const WORD_BYTES = 4
-const hashOf = (word: number): number => (word ^ (word >>> 16)) & 0xffff
+const hashOf = (word: number): number => Math.imul(word, 0x9e3779b1) >>> 16
 
 /** Where the words of the needles are looked up: a needle that stands anywhere has one of its first four at an aligned address. */
 class NeedleIndex {
@@ -82,9 +96,11 @@ export const searchMemory = (pid: number, needles: readonly Needle[]): readonly 
   const index = new NeedleIndex(needles)
   const hits: Hit[] = []
   const memory = openSync(`/proc/${pid}/mem`, 'r')
+  const pagemap = openSync(`/proc/${pid}/pagemap`, 'r')
   const chunk = Buffer.from(new ArrayBuffer(CHUNK_BYTES + index.longest + WORD_BYTES))
   try {
-    for (const { start, end, name: region } of touchedRegions(pid)) {
+    const runs = writableRegions(pid).flatMap((region) => [...touchedRuns(pagemap, region)])
+    for (const { start, end, name: region } of runs) {
       for (let at = start; at < end; at += CHUNK_BYTES) {
         const part = chunk.subarray(0, tryRead(memory, chunk, Math.min(chunk.length, end - at), at))
         index.search(part, CHUNK_BYTES, ({ name }, found) =>
@@ -95,12 +111,13 @@ export const searchMemory = (pid: number, needles: readonly Needle[]): readonly 
   } finally {
     chunk.fill(0)
     closeSync(memory)
+    closeSync(pagemap)
   }
   return hits
 }
 
 /** A region may be gone again by the time it is read. */
-const tryRead = (memory: number, chunk: Buffer, length: number, position: number): number => {
+const tryRead = (memory: number, chunk: Uint8Array, length: number, position: number): number => {
   try {
     return readSync(memory, chunk, 0, length, position)
   } catch {
