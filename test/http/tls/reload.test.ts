@@ -158,8 +158,9 @@ test('where its authority stays, a kept connection is answered once more, and en
 test('an authority below, kept without its root, vouches for nobody, on kept connections neither', async (t) => {
   const { port, authority, folder, tls, server } = await tlsApp(t)
   const below = await authority.issueAuthority('CN=Below')
-  const { cert, key, fingerprint } = await below.issueClient()
-  const client = { cert: `${cert}\n${below.cert}`, key, fingerprint }
+  folder.writeAll(server, `${authority.cert}\n${below.cert}`)
+  await tls.reload()
+  const client = await below.issueClient()
   const socket = await openTls(port, authority, client)
   assert.match(await ask(socket), /^HTTP\/1.1 200/)
   folder.writeAll(server, below.cert)
