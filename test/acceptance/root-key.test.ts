@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { suite, type TestContext, test } from 'node:test'
+import type { FaultSource, Message } from '../../src/simulator/faults.ts'
+import { Devices } from '../adapters/hsm/dinamo/support.ts'
+import { ask } from '../durability/support/client.ts'
+import { COFRE } from '../support/service-process.ts'
+import { instanceOver } from './support/instance-over.ts'
+
+const TIMEOUT = { timeout: 120_000 }
+
+/** Where it is told to, a device goes silent and says so; and it keeps count of the keys asked for. */
+class Trap implements FaultSource {
+  readonly rootKeys = new Set<string>()
+  #point: Pick<Message, 'stage' | 'operation'> | undefined
+  #sprung = Promise.withResolvers<void>()
+
+  set(point: Pick<Message, 'stage' | 'operation'>): Promise<void> {
+    this.#point = point
+    this.#sprung = Promise.withResolvers<void>()
+    return this.#sprung.promise
+  }
+
+  pick({ stage, operation, key = '' }: Message): { readonly kind: 'silent' } | undefined {
+    if (operation === 'key.create') this.rootKeys.add(key)
+    if (stage !== this.#point?.stage || operation !== this.#point.operation) return undefined
+    this.#sprung.resolve()
+    return { kind: 'silent' }
+  }
+
+  remove(): void {
+    this.#point = undefined
+  }
+}
+
+const spawnService = (t: TestContext, settings: Readonly<Record<string, string>>): ChildProcess => {
+  const { PATH = '' } = process.env
+  const child = spawn(process.execPath, [COFRE, 'serve'], { env: { PATH, ...settings }, stdio: 'ignore' })
+  t.after(() => child.kill('SIGKILL'))
+  return child
+}
+
+suite('the first start, killed while it makes the root key', TIMEOUT, () => {
+  test('at any point, and again at the next one, leaves one root key that the next start uses', async (t) => {
+    const trap = new Trap()
+    const devices = await Devices.start(t, 2, { faults: trap })
+    const instance = await instanceOver(t, devices)
+    for (const point of [
+      { stage: 'request', operation: 'key.create' },
+      { stage: 'reply', operation: 'key.create' },
+      { stage: 'reply', operation: 'key.exportPublic' },
+      { stage: 'reply', operation: 'dataUnenvelop' },
+    ] as const) {
+      const sprung = trap.set(point)
+      const child = spawnService(t, instance.settings)
+      const ended = once(child, 'exit')
+      await Promise.race([sprung, ended])
+      assert.equal(child.exitCode, null, `it ended before ${point.stage} of ${point.operation}`)
+      child.kill('SIGKILL')
+      await ended
+    }
+    trap.remove()
+    const { url } = await instance.start()
+    assert.equal(trap.rootKeys.size, 1)
+    const [rootKey = ''] = trap.rootKeys
+    const { status, body } = await ask(url, '/generateDataKey', { keyType: 'AES-256' })
+    assert.equal(status, 200)
+    assert.ok(String(body.encryptedKey).includes(`.${rootKey}.`))
+  })
+})
