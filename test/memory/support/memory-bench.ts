@@ -19,6 +19,7 @@ export interface Transport {
   readonly format: 'sjcl' | 'a256gcm'
   /** Without it plain HTTP. */
   readonly tls?: SecureVersion
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** A running service, and all that whoever holds its database and its HSM could know. */
@@ -26,6 +27,8 @@ export interface MemoryBench {
   readonly service: ServiceProcess
   readonly client: Client
   readonly settings: Readonly<Record<string, string>>
+  /** Where its database and its audit log are. */
+  readonly folder: string
   row(pub: string): { readonly encryptedPrv: string; readonly encryptedDataKey: string }
   replaceEnvelope(pub: string, envelope: string): void
   dataKeyOf(token: string): Promise<Buffer>
@@ -66,7 +69,7 @@ const openTokenWith = async (statePath: string, text: string): Promise<Buffer> =
 /** The simulator runs in the test's process, so that what a device holds is not taken for the service's. */
 export const openMemoryBench = async (
   t: TestContext,
-  { format, tls: version }: Transport,
+  { format, tls: version, settings: more }: Transport,
 ): Promise<MemoryBench> => {
   const folder = await mkdtemp(join(tmpdir(), 'cofre-memory-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
@@ -89,6 +92,7 @@ export const openMemoryBench = async (
     ENVELOPE_FORMAT: format,
     ...auditSettings(folder),
     ...secured?.settings,
+    ...more,
   }
   const service = await startServiceProcess('serve', settings)
   t.after(() => service.kill())
@@ -97,6 +101,7 @@ export const openMemoryBench = async (
   return {
     service,
     settings,
+    folder,
     client: clientOf(service.url, secured?.tls),
     row: (pub) => {
       const found = database
