@@ -17,6 +17,7 @@ const NODE_PACKAGES = {
 }
 const OLDEST_MAJOR = 24
 const LIBUV_THREADS = 4
+const SHELL = '/bin/sh'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -52,17 +53,45 @@ const findProgram = () => {
   return existsSync(built) ? built : fail('this package was not built: neither src nor dist is there')
 }
 
-/** No debugger may look at the keys: not by signal, not by the environment. */
+/** No debugger may look at the keys, by signal or from the start, and nothing may write them down. */
 const flagsFor = (command) => {
-  const inspects = /--inspect/.test(`${process.env.NODE_OPTIONS ?? ''} ${process.execArgv.join(' ')}`)
-  if (command === 'serve' && inspects) fail('serve does not run under a debugger: NODE_OPTIONS has --inspect')
+  if (command === 'serve') refuseToReveal()
   return ['--disable-sigusr1', '--report-exclude-env']
 }
 
+const REVEALING = /--(inspect|heapsnapshot|heap-prof|cpu-prof|tls-keylog|trace-tls)[a-z-]*/
+
+const refuseToReveal = () => {
+  const options = `${process.env.NODE_OPTIONS ?? ''} ${process.execArgv.join(' ')}`
+  const [option] = REVEALING.exec(options.replaceAll('_', '-')) ?? []
+  if (option !== undefined) {
+    fail(
+      `serve does not run under a debugger, or with what writes its memory or its TLS keys: ${option} is set`,
+    )
+  }
+  for (const name of ['NODE_DEBUG', 'NODE_DEBUG_NATIVE']) {
+    if (process.env[name]) fail(`serve does not run with ${name}: what it prints may hold keys`)
+  }
+}
+
+/**
+ * A core dump holds every key. Node.js can't change the limit, and every POSIX shell can; it becomes the program,
+ * so that there is still one process.
+ */
+const withoutCoreDumps = (argv) =>
+  process.platform !== 'win32' && existsSync(SHELL)
+    ? [SHELL, '-c', 'ulimit -c 0; exec "$@"', 'sh', ...argv]
+    : argv
+
 const start = () => {
   const args = process.argv.slice(2)
-  const node = findNode()
-  const argv = [...process.execArgv, ...flagsFor(args[0]), findProgram(), ...args]
+  const [program, ...argv] = withoutCoreDumps([
+    findNode(),
+    ...process.execArgv,
+    ...flagsFor(args[0]),
+    findProgram(),
+    ...args,
+  ])
   // PBKDF2, DNS and files share these threads.
   const threads = String(Math.max(LIBUV_THREADS, availableParallelism()))
   // Types are stripped, and scripts compiled, once for all starts. As trustworthy as the packages that it is next to.
@@ -70,12 +99,12 @@ const start = () => {
   const env = { UV_THREADPOOL_SIZE: threads, NODE_COMPILE_CACHE: cache, ...process.env }
   // One process is better than two: a signal, and a kill, meets the program itself.
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
-    process.execve(node, [node, ...argv], env)
+    process.execve(program, [program, ...argv], env)
   }
   // The channel tells the program that this process is gone, however it ended.
-  const child = spawn(node, argv, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
+  const child = spawn(program, argv, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.once('error', (error) => fail(`${node} does not start: ${error.message}`))
+  child.once('error', (error) => fail(`${program} does not start: ${error.message}`))
   child.once('exit', (code, signal) => {
     process.exit(code ?? 128 + (constants.signals[signal] ?? 0))
   })
