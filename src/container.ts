@@ -1,8 +1,6 @@
 import 'reflect-metadata'
 import { container, type DependencyContainer, type InjectionToken, instanceCachingFactory } from 'tsyringe'
-import { a256gcmCipher } from './adapters/cipher/a256gcm/a256gcm-cipher.ts'
 import { boundedCipher } from './adapters/cipher/bounded-cipher.ts'
-import { nodeSjclCipher } from './adapters/cipher/node/node-sjcl-cipher.ts'
 import { readableFormats } from './adapters/cipher/readable-formats.ts'
 import { auditedOperations } from './domain/audited-operations.ts'
 import type { KeyOperations } from './domain/operations.ts'
@@ -19,7 +17,8 @@ export interface Opened {
   readonly keyring: RootKeyring
   /** Without it nothing is on record. */
   readonly audit: AuditLogPort | undefined
-  readonly envelopeFormat: string
+  /** The first one writes, all read. */
+  readonly ciphers: readonly [EnvelopeCipherPort, ...EnvelopeCipherPort[]]
   readonly cipherConcurrency: number
 }
 
@@ -31,13 +30,12 @@ const OPERATIONS: InjectionToken<KeyOperations> = Symbol('KeyOperations')
 const MAX_CIPHER_QUEUE = 1_024
 const MAX_CIPHER_WAIT_MS = 5_000
 
-const cipherFor = ({ envelopeFormat, cipherConcurrency: concurrency }: Opened): EnvelopeCipherPort => {
-  const ciphers = [nodeSjclCipher(), a256gcmCipher()]
-  const writer = ciphers.find(({ format }) => format === envelopeFormat)
-  if (writer === undefined) throw new Error(`no cipher writes ${envelopeFormat}`)
-  const formats = readableFormats(writer, ...ciphers.filter((cipher) => cipher !== writer))
-  return boundedCipher(formats, { concurrency, maxQueue: MAX_CIPHER_QUEUE, maxWaitMs: MAX_CIPHER_WAIT_MS })
-}
+const cipherFor = ({ ciphers, cipherConcurrency: concurrency }: Opened): EnvelopeCipherPort =>
+  boundedCipher(readableFormats(...ciphers), {
+    concurrency,
+    maxQueue: MAX_CIPHER_QUEUE,
+    maxWaitMs: MAX_CIPHER_WAIT_MS,
+  })
 
 /** The composition root of one app: a child container, so that two apps in one process share nothing. */
 const containerFor = (opened: Opened): DependencyContainer => {

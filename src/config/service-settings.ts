@@ -56,6 +56,11 @@ export const ServiceSettingsSchema = Type.Object({
     description: 'What new rows are written in; all formats are read.',
     default: 'sjcl',
   }),
+  ENVELOPE_ENGINE: Choice(['node', 'sjcl'], {
+    description:
+      'What the `sjcl` format is computed with. The sjcl package is slow, and leaves copies of keys in memory.',
+    default: 'node',
+  }),
   TLS_MODE: Choice(['mtls', 'disabled'], {
     description: '`disabled` only while BIND is a loopback address.',
     default: 'mtls',

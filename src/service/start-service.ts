@@ -13,6 +13,7 @@ import { listenOn } from './listen.ts'
 import type { ServiceLogger } from './logger.ts'
 import { openAccess } from './open-access.ts'
 import { openAudit } from './open-audit.ts'
+import { openCiphers } from './open-ciphers.ts'
 import { openHsms } from './open-hsms.ts'
 import { openRepository } from './open-repository.ts'
 
@@ -68,7 +69,7 @@ export const startService = async (
     repository,
     keyring,
     audit,
-    envelopeFormat: service.ENVELOPE_FORMAT,
+    ciphers: await openCiphers(service, logger),
     cipherConcurrency: Math.ceil(availableParallelism() / processes),
   })
   const app = resources.adopt(

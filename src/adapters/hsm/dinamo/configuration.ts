@@ -13,6 +13,10 @@ const Credential = (description: string, secret: boolean) =>
     ...(secret ? { secret } : {}),
   })
 
+/** The SDK reads these by itself: it would print key names, or crash for want of a folder. */
+const Unset = (what: string) =>
+  Type.Optional(Type.Never({ description: `The SDK's own ${what}.`, allowed: 'left unset' }))
+
 export const DinamoConfigurationSchema = Type.Object({
   DINAMO_HOST: Type.String({
     description: 'The HSM, or several that are replicas of each other; port 4433 where none is given.',
@@ -52,6 +56,8 @@ export const DinamoConfigurationSchema = Type.Object({
       maximum: 64,
     }),
   ),
+  HSM_LOG_LEVEL: Unset('log'),
+  HSM_LOG_DIR: Unset("log's folder"),
 })
 
 export type DinamoConfiguration = Static<typeof DinamoConfigurationSchema>
