@@ -12,10 +12,10 @@ export interface Caller {
   readonly opensDataKeysOf: readonly string[]
 
   /**
-   * @param key what it is about, for the operations on private keys
+   * @param key what is known so far of the key it is about, for the operations on private keys
    * @throws KmsError `forbidden`
    */
-  authorize(operation: OperationName, key?: KeyDescription): void
+  authorize(operation: OperationName, key?: Partial<KeyDescription>): void
 }
 
 /** May do everything: where there is no policy. */

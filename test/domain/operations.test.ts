@@ -342,7 +342,9 @@ suite('data keys', () => {
 })
 
 suite('what a caller may do', () => {
-  const refusing = (refused: (operation: OperationName, key?: KeyDescription) => boolean): Caller => ({
+  const refusing = (
+    refused: (operation: OperationName, key?: Partial<KeyDescription>) => boolean,
+  ): Caller => ({
     ...UNRESTRICTED,
     authorize: (operation, key) => {
       if (refused(operation, key)) throw new KmsError('forbidden')
@@ -359,6 +361,15 @@ suite('what a caller may do', () => {
     await assert.rejects(operations.generateDataKey({ keyType: 'AES-256' }, request), code('forbidden'))
     await assert.rejects(operations.decryptDataKey({ encryptedKey: 'x' }, request), code('forbidden'))
     assert.deepEqual(calls, before)
+  })
+
+  test('is not told whether a key is there that it may not have', async () => {
+    const { store, read } = await setUp()
+    await store(KEY)
+    const notUser = refusing((_, key) => key?.source === 'user')
+    await assert.rejects(read(KEY, notUser), code('forbidden'))
+    await assert.rejects(read(OTHER, notUser), code('forbidden'))
+    await assert.rejects(read({ ...KEY, source: 'backup' }, notUser), code('private_key_not_found'))
   })
 
   test('with a key is asked about the stored one, before the HSM is', async () => {

@@ -297,7 +297,7 @@ suite('two providers', () => {
     const alone = await openRootKeyring(optionsFor(repository, [young.hsm], { logger }))
     assert.equal(alone.current.rootKey.id, both.current.rootKey.id)
     await assert.rejects(alone.find(before.rootKey.id), { code: 'provider_unavailable' })
-    assert.ok(lines.some(({ level, fields }) => level === 'warn' && fields['provider'] === 'old'))
+    assert.ok(lines.some(({ level, fields }) => level === 'warn' && fields.provider === 'old'))
   })
 
   test('a claim is not a root key that anything was wrapped with', async () => {

@@ -14,7 +14,8 @@ export const getPrivateKey =
   async ({ pub, source }, { caller }) => {
     const identity = { pub, source }
     checkIdentity(identity)
-    caller.authorize('getPrivateKey')
+    // Before the row is looked for: who may not have it is not told whether it is there.
+    caller.authorize('getPrivateKey', identity)
     const row = await useCase.repository.findPrivateKey(identity)
     if (row === undefined) throw new KmsError('private_key_not_found')
     const { coin, type } = row

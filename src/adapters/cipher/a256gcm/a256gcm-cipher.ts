@@ -47,7 +47,9 @@ export const a256gcmCipher = ({ random = systemRandom }: GcmCipherOptions = {}):
   async encrypt(plaintext, dataKey, context) {
     const frame = serializeGcmEnvelope({ iv: Buffer.alloc(NONCE_BYTES), sealed: NO_SALT })
     if (frame.length + Math.ceil((plaintext.length + TAG_BYTES) / 3) * 4 > MAX_ENVELOPE_LENGTH) {
-      throw new KmsError('validation_failed', { message: 'The private key is too long to be stored.' })
+      throw new KmsError('validation_failed', {
+        message: 'prv must be shorter: its envelope would be over 2 MiB.',
+      })
     }
     const iv = random(new Uint8Array(NONCE_BYTES))
     using key = deriveKey(dataKey)

@@ -62,6 +62,8 @@ const checkSize = (plaintextLength: number, context: Uint8Array): void => {
     sealed: NOTHING,
   })
   if (frame.length + Math.ceil((plaintextLength + TAG_BYTES) / 3) * 4 > MAX_ENVELOPE_LENGTH) {
-    throw new KmsError('validation_failed', { message: 'The private key is too long to be stored.' })
+    throw new KmsError('validation_failed', {
+      message: 'prv must be shorter: its envelope would be over 2 MiB.',
+    })
   }
 }
