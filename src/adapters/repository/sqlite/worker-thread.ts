@@ -31,7 +31,7 @@ export class WorkerThread {
       name: 'cofre-sqlite',
       workerData: options,
       env: SHARE_ENV,
-      execArgv: [],
+      execArgv: ['--report-exclude-env'],
     })
     let cause: Error | undefined
     this.#worker.on('message', (message: FromWorker) => {
