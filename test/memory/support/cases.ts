@@ -40,6 +40,21 @@ const reading = (length: number): MemoryCase => ({
   },
 })
 
+/** Connections that are closed wipe more than those that stay. */
+const KEPT_OPEN: MemoryCase = {
+  name: 'storing on a connection that stays open',
+  async run(bench) {
+    const [pub, prv] = ['kept-open', secretText(895)]
+    const socket = await bench.client.open()
+    const body = JSON.stringify(storeBody(pub, prv))
+    const head = `POST /key HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+    socket.write(head + body)
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    assert.match(answer.toString(), /^HTTP\/1\.1 200 /)
+    return await needlesOfRow(bench, pub, prv)
+  },
+}
+
 const generate = async ({ client }: MemoryBench) => {
   const { status, body } = await client.call({ path: '/generateDataKey', body: { keyType: 'AES-256' } })
   assert.equal(status, 200)
@@ -54,6 +69,7 @@ const generate = async ({ client }: MemoryBench) => {
 /** Each kind of operation as the last request. */
 export const OPERATIONS: readonly MemoryCase[] = [
   ...[111, 895, 40_000].flatMap((length) => [storing(length), reading(length)]),
+  KEPT_OPEN,
   {
     name: 'generating a data key',
     run: async (bench) => (await generate(bench)).needles,

@@ -66,6 +66,10 @@ const openTokenWith = async (statePath: string, text: string): Promise<Buffer> =
   return privateDecrypt({ key, padding, oaepHash: 'sha256' }, token.wrapped)
 }
 
+/** A secret comes either by itself or in a file. */
+const withoutThoseInFiles = (settings: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(settings).filter(([name]) => settings[`${name}_FILE`] === undefined))
+
 /** The simulator runs in the test's process, so that what a device holds is not taken for the service's. */
 export const openMemoryBench = async (
   t: TestContext,
@@ -77,7 +81,7 @@ export const openMemoryBench = async (
   const simulator = await simulatorFor(t, await openSimulatorState(statePath))
   const secured = version === undefined ? undefined : await makeTls(folder, version)
   const path = join(folder, 'cofre.sqlite')
-  const settings = {
+  const settings = withoutThoseInFiles({
     BIND: '127.0.0.1',
     PORT: '0',
     HEALTH_BIND: 'off',
@@ -93,7 +97,7 @@ export const openMemoryBench = async (
     ...auditSettings(folder),
     ...secured?.settings,
     ...more,
-  }
+  })
   const service = await startServiceProcess('serve', settings)
   t.after(() => service.kill())
   const database = new DatabaseSync(path)
