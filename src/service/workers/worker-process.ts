@@ -8,6 +8,10 @@ export interface WorkerProcessOptions {
   readonly number: number
   readonly environment: NodeJS.ProcessEnv
   readonly logger: Logger
+  /** How often a worker that serves is asked for a sign of life. */
+  readonly pingMs?: number
+  /** How long the first pause is before it is started again. */
+  readonly pauseMs?: number
 }
 
 /** How a worker ended before it served. */
@@ -26,11 +30,14 @@ interface Exit {
   readonly signal: string | null
 }
 
-const FIRST_PAUSE_MS = 500
+const PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 30_000
 /** A worker that served for so long starts again without a longer pause. */
 const GOOD_MS = 60_000
 const ASK_DEADLINE_MS = 2_000
+const PING_MS = 10_000
+/** A worker that has left so many pings unanswered will not answer any request either. */
+const MAX_UNANSWERED = 3
 
 /** One of the workers, in one process after another: whenever it ends by itself it is started again. */
 export class WorkerProcess {
@@ -39,7 +46,7 @@ export class WorkerProcess {
   #worker: Worker | undefined
   #url: string | undefined
   #asked = 0
-  #pause = FIRST_PAUSE_MS
+  #unanswered = 0
   readonly #ending = new AbortController()
   #kept: Promise<void> | undefined
 
@@ -79,6 +86,7 @@ export class WorkerProcess {
 
   /** Whether it says that it is ready, in time. */
   async isReady(): Promise<boolean> {
+    if (!this.isServing) return false
     const id = ++this.#asked
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const timer = setTimeout(() => resolve(false), ASK_DEADLINE_MS)
@@ -114,10 +122,14 @@ export class WorkerProcess {
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'serving') this.#url = message.url
       else if (message.kind === 'answer') this.#answers.get(message.id)?.(message.ready)
+      else this.#unanswered = 0
     })
     worker.on('error', () => undefined)
+    this.#unanswered = 0
+    const pings = setInterval(() => this.#ping(worker), this.#options.pingMs ?? PING_MS).unref()
     return new Promise((resolve) => {
       worker.once('exit', (code, signal) => {
+        clearInterval(pings)
         this.#worker = undefined
         this.#url = undefined
         for (const answer of this.#answers.values()) answer(false)
@@ -126,19 +138,33 @@ export class WorkerProcess {
     })
   }
 
+  #ping(worker: Worker): void {
+    // A start may take its time, and block: it has a deadline of its own.
+    if (!this.isServing) return
+    if (this.#unanswered < MAX_UNANSWERED) {
+      this.#unanswered += 1
+      this.send({ kind: 'ping' })
+      return
+    }
+    this.#options.logger.error({ worker: this.#options.number }, 'worker gives no sign of life: it is killed')
+    this.#url = undefined
+    worker.process.kill('SIGKILL')
+  }
+
   async #keep(first: Promise<Exit>): Promise<void> {
-    const { number, logger } = this.#options
+    const { number, logger, pauseMs: firstPause = PAUSE_MS } = this.#options
     const { signal: ending } = this.#ending
+    let pauseMs = firstPause
     let since = performance.now()
     let exit = first
     while (true) {
       const how = await exit
       if (ending.aborted) return
-      if (performance.now() - since > GOOD_MS) this.#pause = FIRST_PAUSE_MS
-      logger.error({ worker: number, ...how, pauseMs: this.#pause }, 'worker ended: it is started again')
-      await sleep(this.#pause, undefined, { signal: ending }).catch(() => undefined)
+      if (performance.now() - since > GOOD_MS) pauseMs = firstPause
+      logger.error({ worker: number, ...how, pauseMs }, 'worker ended: it is started again')
+      await sleep(pauseMs, undefined, { signal: ending }).catch(() => undefined)
       if (ending.aborted) return
-      this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE_MS)
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
       since = performance.now()
       exit = this.#fork()
     }

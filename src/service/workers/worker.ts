@@ -24,6 +24,9 @@ const listen = (service: () => RunningService | undefined): Promise<void> =>
         case 'reload':
           void service()?.reload()
           break
+        case 'ping':
+          tell({ kind: 'pong' })
+          break
         case 'ask': {
           const { id } = message
           const answer = (ready: boolean): void => tell({ kind: 'answer', id, ready })
