@@ -11,7 +11,7 @@ import type {
   RowWrapping,
 } from '../../../ports/key-repository.port.ts'
 import { AuditHeads } from './audit-heads.ts'
-import { Calls, within } from './calls.ts'
+import { Calls, persist, within } from './calls.ts'
 import { newClient, watch } from './client.ts'
 import { type Collections, collectionsOf } from './documents.ts'
 import {
@@ -51,7 +51,14 @@ class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   }
 
   async findPrivateKey(identity: KeyIdentity): Promise<PrivateKeyRow | undefined> {
-    return await this.#calls.run((deadline) => this.#privateKeys.find(identity, deadline))
+    return await this.#calls.run(async (deadline) => {
+      const found = await this.#privateKeys.find(identity, deadline)
+      if (found !== undefined) return found
+      // A primary that was deposed and does not know it yet may lack the newest rows, and a key that is there must
+      // not be called missing: only a primary that a majority follows can confirm a write.
+      await persist(deadline, () => ping(this.#collections))
+      return await this.#privateKeys.find(identity, deadline)
+    })
   }
 
   async listPrivateKeys(options: ListOptions): Promise<readonly PrivateKeyRow[]> {
