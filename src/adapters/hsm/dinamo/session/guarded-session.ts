@@ -110,8 +110,11 @@ export class GuardedSession implements DinamoSession {
 
   /**
    * Asks again where the answer was no data key. An empty frame that nobody asked for, or a damaged reply, would
-   * make a good key look bad; but a good key's second answer is a data key, be it the late first one, and shows
-   * that this session can't be trusted. What is bad is so twice.
+   * make a good key look bad; but a good key comes back, be it as the late first answer, and shows that this
+   * session can't be trusted. What is bad is so twice.
+   *
+   * A device that answers a bad block with random bytes may make 32 of them: only what comes back the same a
+   * third time is a key. Otherwise garbage could end sessions.
    *
    * Every such answer takes the same two rounds: the clock must not tell a block of the right padding from one
    * of the wrong.
@@ -120,7 +123,10 @@ export class GuardedSession implements DinamoSession {
     if (first.kind === 'opened') first.bytes[Symbol.dispose]()
     const second = await this.#unenvelop(name, block)
     if (!isDataKey(second)) return second
-    second.bytes[Symbol.dispose]()
+    using dataKey = second.bytes
+    const third = await this.#unenvelop(name, block)
+    if (!isDataKey(third) || !third.bytes.equals(dataKey)) return third
+    third.bytes[Symbol.dispose]()
     const failure = new SessionError('protocol', 'two answers to one question differ')
     this.#channel.fail(failure)
     throw failure

@@ -87,6 +87,16 @@ suite('a guarded session', TIMEOUT, () => {
     await assertFails(session, session.unwrap(ROOT, block), 'protocol')
   })
 
+  test('does not end with a device that answers a bad block with other bytes each time', async (t) => {
+    const { session, faults, block } = await rootKeyFor(t)
+    faults.next('dataUnenvelop', { kind: 'error', code: 5021 })
+    faults.next('dataUnenvelop', { kind: 'late', ms: 0 })
+    faults.next('dataUnenvelop', { kind: 'wrong-key' })
+    const answer = await session.unwrap(ROOT, block)
+    assert.equal(answer.kind, 'opened')
+    assert.ok(session.usable)
+  })
+
   for (const code of [5001, 5002, 5006, 5019, 5020, 5023]) {
     test(`ends with a fault of the device’s own in reply to an unwrapping: ${code}`, async (t) => {
       const { session, faults, block } = await rootKeyFor(t)
