@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict'
-import { closeSync, openSync } from 'node:fs'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Needle, needlesOfText, searchMemory } from '../support/process-memory.ts'
 import { type MemoryCase, MIXED_TRAFFIC, OPERATIONS, REFUSALS, storeBody } from './support/cases.ts'
 import { type MemoryBench, openMemoryBench, type Transport } from './support/memory-bench.ts'
+import { reasonToSkip } from './support/reason-to-skip.ts'
 import { secretText } from './support/secrets.ts'
-
-/** A child's memory can be read on Linux, where the kernel lets a parent trace it. */
-const reasonToSkip = (): string | false => {
-  if (process.platform !== 'linux') return 'the memory of a process can be read on Linux alone'
-  try {
-    closeSync(openSync('/proc/self/mem', 'r'))
-    return false
-  } catch {
-    return 'this kernel does not let a process read memory: allow ptrace of children'
-  }
-}
 
 const SETTLE_MS = 1_000
 
