@@ -1,3 +1,4 @@
+import { parseAuditKey } from '../adapters/audit/audit-key.ts'
 import { loadProvider } from '../adapters/hsm/provider-registry.ts'
 import { readConfiguration } from '../config/configuration.ts'
 import { type Command, UsageError } from './command.ts'
@@ -13,6 +14,7 @@ export const dev: Command = async (context) => {
   const configuration = await readConfiguration('dev', {
     environment,
     loadProvider,
+    parseAuditKey,
     providerDefaults: (service) => simulator.start(service),
   })
   return await runService(configuration, context, (service) =>

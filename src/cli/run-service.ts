@@ -1,3 +1,4 @@
+import { BUILT_IN_SECRETS } from '../adapters/hsm/provider-registry.ts'
 import { type Configuration, forgetSecrets } from '../config/configuration.ts'
 import { openLogger, type ServiceLogger } from '../service/logger.ts'
 import { type RunningService, startService } from '../service/start-service.ts'
@@ -42,7 +43,7 @@ export const runService = async (
 ): Promise<number> => {
   const { environment, onReload } = context
   const complete = { ...environment }
-  forgetSecrets(environment, configuration)
+  forgetSecrets(environment, configuration, BUILT_IN_SECRETS)
   const starting = begin(configuration, openLogger(configuration.service.LOG_LEVEL), complete)
   const stopped = Promise.race([
     context.stopped,

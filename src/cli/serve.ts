@@ -1,3 +1,4 @@
+import { parseAuditKey } from '../adapters/audit/audit-key.ts'
 import { loadProvider } from '../adapters/hsm/provider-registry.ts'
 import { readConfiguration } from '../config/configuration.ts'
 import { type Command, UsageError } from './command.ts'
@@ -7,5 +8,8 @@ import { runService } from './run-service.ts'
 export const serve: Command = async (context) => {
   const { args, environment } = context
   if (args.length > 0) throw new UsageError('takes no arguments: every setting is an environment variable')
-  return await runService(await readConfiguration('serve', { environment, loadProvider }), context)
+  return await runService(
+    await readConfiguration('serve', { environment, loadProvider, parseAuditKey }),
+    context,
+  )
 }

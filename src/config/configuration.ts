@@ -41,6 +41,8 @@ export interface ConfigurationSources {
   readonly environment: Environment
   /** @throws KmsError `start_refused` for a provider that is not known or can't be loaded */
   readonly loadProvider: (name: string) => Promise<HsmProvider>
+  /** @throws KmsError `start_refused` naming AUDIT_KEY */
+  readonly parseAuditKey: (pem: string) => unknown
   /** Settings of a provider that `dev` brings itself; asked once the service's own settings are right. */
   readonly providerDefaults?: (service: ServiceSettings) => Promise<Environment>
 }
@@ -65,11 +67,16 @@ const readService = (mode: Mode, environment: Environment): Reading<ServiceSetti
  */
 export const readConfiguration = async (
   mode: Mode,
-  { environment, loadProvider, providerDefaults }: ConfigurationSources,
+  { environment, loadProvider, parseAuditKey, providerDefaults }: ConfigurationSources,
 ): Promise<Configuration> => {
   const service = readService(mode, environment)
-  const problems = [...service.problems]
+  const { AUDIT_KEY: pem } = service.found
+  const problems = [
+    ...service.problems,
+    ...(pem === undefined ? [] : await refusalsOf(() => parseAuditKey(pem))),
+  ]
   const loaded = await loadProviders(providerNames(service.found), loadProvider, problems)
+  problems.push(...checkNames(loaded))
   const unknown = checkUnknown(environment, loaded)
   problems.push(...unknown.problems)
   // What `dev` brings itself is not begun for a start that will be refused anyway.
@@ -78,12 +85,23 @@ export const readConfiguration = async (
   const defaults = (await providerDefaults?.(settings)) ?? {}
   const providers = loaded.map((provider) => {
     const reading = readSettings(provider.configuration, environment, { defaults })
-    problems.push(...reading.problems)
+    problems.push(...reading.problems, ...(provider.check?.(reading.found) ?? []))
     return { provider, settings: reading.found }
   })
   const [writer, ...readers] = providers
   if (writer === undefined || problems.length > 0) throw new ConfigurationError(problems)
   return { mode, service: settings, providers: [writer, ...readers], warnings: unknown.warnings }
+}
+
+/** What it refuses to start for. */
+const refusalsOf = async (work: () => unknown): Promise<readonly string[]> => {
+  try {
+    await work()
+    return []
+  } catch (error) {
+    if (!KmsError.is(error, 'start_refused')) throw error
+    return [error.message]
+  }
 }
 
 const loadProviders = async (
@@ -93,14 +111,20 @@ const loadProviders = async (
 ): Promise<readonly HsmProvider[]> => {
   const providers: HsmProvider[] = []
   for (const name of new Set(names)) {
-    try {
-      if (name !== '') providers.push(await load(name))
-    } catch (error) {
-      if (!KmsError.is(error, 'start_refused')) throw error
-      problems.push(error.message)
-    }
+    if (name === '') continue
+    problems.push(...(await refusalsOf(async () => providers.push(await load(name)))))
   }
   return providers
+}
+
+/** What is wrapped is found again by its provider's name alone. */
+const checkNames = (providers: readonly HsmProvider[]): readonly string[] => {
+  const names = providers.map(({ name }) => name)
+  return Array.from(
+    new Set(names.filter((name, at) => names.indexOf(name) < at)),
+    (name) =>
+      `HSM_READ_PROVIDERS and HSM_PROVIDER choose two providers that both call themselves ${JSON.stringify(name)}: keys are found by that name, so each must have its own`,
+  )
 }
 
 const schemasOf = (providers: readonly HsmProvider[]): readonly TObject[] => [
@@ -117,9 +141,16 @@ const checkUnknown = (environment: Environment, providers: readonly HsmProvider[
 /**
  * Takes the secrets out of the environment, so that no child process inherits them and no report prints them.
  * What the kernel shows of the process's first environment stays as it was: `NAME_FILE` avoids that.
+ *
+ * @param others of providers that are not in use
  */
-export const forgetSecrets = (environment: NodeJS.ProcessEnv, { providers }: Configuration): void => {
-  for (const schema of schemasOf(providers.map(({ provider }) => provider))) {
-    for (const name of secretNames(schema)) delete environment[name]
+export const forgetSecrets = (
+  environment: NodeJS.ProcessEnv,
+  { providers }: Configuration,
+  others: readonly string[],
+): void => {
+  const used = schemasOf(providers.map(({ provider }) => provider))
+  for (const name of [...used.flatMap((schema) => [...secretNames(schema)]), ...others]) {
+    delete environment[name]
   }
 }

@@ -25,6 +25,14 @@ export interface HsmProvider<Schema extends TObject = TObject> {
   readonly configuration: Schema
 
   /**
+   * What no type shows: asked when the configuration is read, before anything is opened.
+   *
+   * @param found what could be read
+   * @returns one line for each thing that is wrong, naming the variable
+   */
+  check?(found: Partial<Static<Schema>>): readonly string[]
+
+  /**
    * Opens nothing that may fail for a passing reason: the HSM is asked when it is used.
    *
    * @throws KmsError `start_refused` where the configuration cannot work, naming the variable

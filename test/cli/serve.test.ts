@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -86,6 +86,27 @@ test('whatever is missing or insecure ends it with a line that names the variabl
     assert.match(stderr, expected)
     for (const line of stderr.trimEnd().split('\n')) assert.match(line, /^cofre serve: /)
   }
+})
+
+test('everything that is wrong is said at once, and no store is made for it', async (t) => {
+  const settings = await settingsFor(t)
+  const wrong = {
+    AUDIT_KEY: 'not a key',
+    DINAMO_HOST: 'a,a',
+    DINAMO_CERT_SHA256: 'ab',
+    HSM_READ_PROVIDERS: 'pkcs11',
+    PKCS11_LIBRARY: '/lib/none.so',
+    PKCS11_PIN: '1234',
+  }
+  const { code, stderr } = await runCofre(['serve'], { ...settings, ...wrong })
+  assert.equal(code, 78)
+  assert.deepEqual(
+    stderr.match(/^cofre serve: \S+/gm),
+    ['AUDIT_KEY', 'DINAMO_HOST', 'DINAMO_CERT_SHA256', 'PKCS11_TOKEN_LABEL'].map(
+      (name) => `cofre serve: ${name}`,
+    ),
+  )
+  await assert.rejects(access((settings.DATABASE_URL ?? '').slice('sqlite:'.length)))
 })
 
 test('a port that is taken ends the start, and nothing is left open', async (t) => {

@@ -19,6 +19,7 @@ const acme: HsmProvider = {
     ACME_HOST: Type.String({ allowed: 'a host' }),
     ACME_PIN: Type.String({ secret: true, pattern: '^\\d{4}$', allowed: '4 digits' }),
   }),
+  check: ({ ACME_HOST }) => (ACME_HOST === 'nowhere' ? ['ACME_HOST holds "nowhere"'] : []),
   create: async () => {
     throw new Error('not opened by these tests')
   },
@@ -26,12 +27,17 @@ const acme: HsmProvider = {
 const PROVIDERS = new Map([
   ['acme', acme],
   ['memory', memory],
+  ['./other-acme.ts', { ...acme }],
 ])
 
 const loadProvider: ConfigurationSources['loadProvider'] = async (name) => {
   const found = PROVIDERS.get(name)
   if (found !== undefined) return found
   throw new KmsError('start_refused', { message: `The HSM provider ${name} is not known` })
+}
+
+const parseAuditKey: ConfigurationSources['parseAuditKey'] = (pem) => {
+  if (pem !== 'PEM') throw new KmsError('start_refused', { message: 'AUDIT_KEY must be a key' })
 }
 
 /** What `serve` needs at least. */
@@ -52,6 +58,7 @@ const read = (mode: Mode, environment: Variables) =>
   readConfiguration(mode, {
     environment,
     loadProvider,
+    parseAuditKey,
     ...(mode === 'dev' ? { providerDefaults: async () => ({ ACME_HOST: 'made-up', ACME_PIN: '0000' }) } : {}),
   })
 
@@ -218,6 +225,24 @@ test('a provider that is not known, or named twice, is refused', async () => {
   )
 })
 
+test('two providers that call themselves the same are refused: keys of the first would be lost', async () => {
+  await refuses(
+    'serve',
+    { HSM_READ_PROVIDERS: './other-acme.ts' },
+    /^HSM_READ_PROVIDERS and HSM_PROVIDER choose two .* "acme"/,
+  )
+})
+
+test('what only a provider or the audit log can judge is refused with the rest, before anything is opened', async () => {
+  await refuses(
+    'serve',
+    { AUDIT_KEY: 'no key', ACME_HOST: 'nowhere', ACME_PIN: 'y' },
+    /^AUDIT_KEY must be a key$/,
+    /^ACME_PIN is a value/,
+    /^ACME_HOST holds "nowhere"$/,
+  )
+})
+
 test('providers that only read come after the one that writes, each with its own settings', async () => {
   const { providers } = await read('dev', { HSM_PROVIDER: 'memory', HSM_READ_PROVIDERS: 'acme' })
   assert.deepEqual(
@@ -260,6 +285,7 @@ test('what dev makes up is not begun for a start that is refused anyway', async 
   const reading = readConfiguration('dev', {
     environment: { PORT: 'x', HSM_PROVIDER: 'acme' },
     loadProvider,
+    parseAuditKey,
     providerDefaults: async () => {
       asked = true
       return {}
@@ -270,10 +296,11 @@ test('what dev makes up is not begun for a start that is refused anyway', async 
 })
 
 test('secrets leave the environment once they are read', async () => {
-  const environment: NodeJS.ProcessEnv = { ...COMPLETE }
-  forgetSecrets(environment, await read('serve', environment))
+  const environment: NodeJS.ProcessEnv = { ...COMPLETE, OTHER_PIN: '1' }
+  const before = Object.keys(environment)
+  forgetSecrets(environment, await read('serve', environment), ['OTHER_PIN'])
   assert.deepEqual(
-    Object.keys(COMPLETE).filter((name) => !(name in environment)),
-    ['DATABASE_URL', 'ACME_PIN', 'AUDIT_KEY'],
+    before.filter((name) => !(name in environment)),
+    ['DATABASE_URL', 'ACME_PIN', 'AUDIT_KEY', 'OTHER_PIN'],
   )
 })

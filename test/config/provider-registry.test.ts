@@ -3,7 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { BUILT_IN_PROVIDERS, loadProvider } from '../../src/adapters/hsm/provider-registry.ts'
+import {
+  BUILT_IN_PROVIDERS,
+  BUILT_IN_SECRETS,
+  loadProvider,
+} from '../../src/adapters/hsm/provider-registry.ts'
+import { secretNames } from '../../src/config/read-settings.ts'
 import { KmsError } from '../../src/domain/errors.ts'
 
 const PLUGIN = 'export const provider = { name: "acme", configuration: { properties: {} }, create() {} }'
@@ -29,6 +34,16 @@ const refuses = async (name: string, folder: string, ...expected: readonly RegEx
 test('every provider of this repository loads, under its own name', async () => {
   assert.deepEqual(BUILT_IN_PROVIDERS, ['dinamo', 'memory', 'pkcs11'])
   for (const name of BUILT_IN_PROVIDERS) assert.equal((await loadProvider(name)).name, name)
+})
+
+test('the secrets of every provider of this repository are known without loading it', async () => {
+  const schemas = await Promise.all(
+    BUILT_IN_PROVIDERS.map(async (name) => (await loadProvider(name)).configuration),
+  )
+  assert.deepEqual(
+    BUILT_IN_SECRETS,
+    schemas.flatMap((schema) => [...secretNames(schema)]),
+  )
 })
 
 test('a plugin is found by its path, in TypeScript too, and by an absolute one', async (t) => {

@@ -150,7 +150,7 @@ test('the configuration, and all that is made of it, prints no credential', asyn
   assertPrintsNone('the log', lines, all)
 
   const environment = { DINAMO_PASSWORD: 'x', AUDIT_KEY: 'y', PATH: 'z' }
-  forgetSecrets(environment, configuration)
+  forgetSecrets(environment, configuration, [])
   assert.deepEqual(environment, { PATH: 'z' })
 })
 

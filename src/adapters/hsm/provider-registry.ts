@@ -6,14 +6,23 @@ import type { HsmProvider } from '../../ports/hsm-provider.port.ts'
 
 type ProviderModule = { readonly provider: unknown }
 
+interface BuiltIn {
+  readonly load: () => Promise<ProviderModule>
+  /** Its secret variables, known without loading it. */
+  readonly secrets: readonly string[]
+}
+
 /** The providers of this repository, each imported only when it is chosen. */
-const BUILT_IN: Readonly<Record<string, () => Promise<ProviderModule>>> = {
-  dinamo: () => import('./dinamo/provider.ts'),
-  memory: () => import('./memory/provider.ts'),
-  pkcs11: () => import('./pkcs11/provider.ts'),
+const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
+  dinamo: { load: () => import('./dinamo/provider.ts'), secrets: ['DINAMO_PASSWORD'] },
+  memory: { load: () => import('./memory/provider.ts'), secrets: [] },
+  pkcs11: { load: () => import('./pkcs11/provider.ts'), secrets: ['PKCS11_PIN'] },
 }
 
 export const BUILT_IN_PROVIDERS: readonly string[] = Object.keys(BUILT_IN)
+
+/** The secret variables of all of them, whichever is chosen. */
+export const BUILT_IN_SECRETS: readonly string[] = Object.values(BUILT_IN).flatMap(({ secrets }) => secrets)
 
 const refused = (message: string, cause?: unknown): KmsError =>
   new KmsError('start_refused', { message, cause })
@@ -31,7 +40,7 @@ const PACKAGE_NAME = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/
  */
 export const loadProvider = async (name: string, folder: string = process.cwd()): Promise<HsmProvider> => {
   const builtIn = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined
-  const load = builtIn ?? (() => importFromOutside(name, folder))
+  const load = builtIn?.load ?? (() => importFromOutside(name, folder))
   let loaded: ProviderModule
   try {
     loaded = await load()

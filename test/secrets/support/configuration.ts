@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { parseAuditKey } from '../../../src/adapters/audit/audit-key.ts'
 import { loadProvider } from '../../../src/adapters/hsm/provider-registry.ts'
 import { type Configuration, readConfiguration } from '../../../src/config/configuration.ts'
 import { auditSettings } from '../../support/service-process.ts'
@@ -31,6 +32,6 @@ export const testConfiguration = async (
     DINAMO_CERT_SHA256: simulator.certificateSha256,
     ...auditSettings(folder),
   }
-  const configuration = await readConfiguration('serve', { environment, loadProvider })
+  const configuration = await readConfiguration('serve', { environment, loadProvider, parseAuditKey })
   return { configuration, secrets: [PASSWORD, pemBody(environment.AUDIT_KEY)] }
 }

@@ -19,8 +19,10 @@ const ENVIRONMENT = {
   AUDIT_KEY: 'audit-key',
 }
 
+const parseAuditKey = (): void => undefined
+
 const read = (change: Readonly<Record<string, string>> = {}) =>
-  readConfiguration('serve', { environment: { ...ENVIRONMENT, ...change }, loadProvider })
+  readConfiguration('serve', { environment: { ...ENVIRONMENT, ...change }, loadProvider, parseAuditKey })
 
 test('one process with SQLite, as many as there are cores with MongoDB, and what WORKERS says', async () => {
   assert.equal(workerCount((await read({ DATABASE_URL: 'sqlite:x' })).service, 8), 1)
@@ -32,7 +34,7 @@ test('one process with SQLite, as many as there are cores with MongoDB, and what
 test('dev is one process', async () => {
   const environment = { WORKERS: '2', HSM_PROVIDER: 'memory', DATABASE_URL: 'memory:' }
   await assert.rejects(
-    readConfiguration('dev', { environment, loadProvider }),
+    readConfiguration('dev', { environment, loadProvider, parseAuditKey }),
     /WORKERS is 2: dev is one process/,
   )
 })

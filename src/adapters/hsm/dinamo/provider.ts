@@ -8,12 +8,23 @@ import { parseFingerprints, parseTargets } from './targets.ts'
 
 const RSA_TIMEOUT_MS = 60_000
 
-const minHosts = ({ ROOT_KEY_MIN_HOSTS: wanted }: DinamoConfiguration, hosts: number): number => {
+const minHosts = (wanted: number | undefined, hosts: number): number => {
   if (wanted === undefined || wanted <= hosts) return wanted ?? hosts
   throw new KmsError('start_refused', {
     message: `ROOT_KEY_MIN_HOSTS is ${wanted}: it must be at most ${hosts}, the number of hosts in DINAMO_HOST`,
   })
 }
+
+const refusals = (...readers: readonly (() => unknown)[]): readonly string[] =>
+  readers.flatMap((read) => {
+    try {
+      read()
+      return []
+    } catch (error) {
+      if (!KmsError.is(error, 'start_refused')) throw error
+      return [error.message]
+    }
+  })
 
 const warn = (configuration: DinamoConfiguration, logger: Logger): void => {
   if (configuration.DINAMO_ALLOW_STATIC_RSA) {
@@ -34,10 +45,15 @@ const warn = (configuration: DinamoConfiguration, logger: Logger): void => {
 export const provider: HsmProvider<typeof DinamoConfigurationSchema> = {
   name: 'dinamo',
   configuration: DinamoConfigurationSchema,
+  check: ({ DINAMO_HOST: hosts, DINAMO_CERT_SHA256: fingerprints, ROOT_KEY_MIN_HOSTS: wanted }) =>
+    refusals(
+      () => hosts !== undefined && minHosts(wanted, parseTargets(hosts).length),
+      () => fingerprints !== undefined && parseFingerprints(fingerprints),
+    ),
   create: async (configuration, { logger, random }) => {
     const targets = parseTargets(configuration.DINAMO_HOST)
     const certificateSha256 = parseFingerprints(configuration.DINAMO_CERT_SHA256)
-    const neededHosts = minHosts(configuration, targets.length)
+    const neededHosts = minHosts(configuration.ROOT_KEY_MIN_HOSTS, targets.length)
     warn(configuration, logger)
     const username = configuration.DINAMO_USERNAME
     const password = SecretBytes.fromUtf8(configuration.DINAMO_PASSWORD)

@@ -9,13 +9,16 @@ import { Token, type TokenOptions } from './token.ts'
 const RSA_TIMEOUT_MS = 60_000
 const START_TIMEOUT_MS = 10_000
 
-const chooseToken = (configuration: Pkcs11Configuration): TokenOptions['choice'] => {
-  const { PKCS11_TOKEN_LABEL: label, PKCS11_SLOT: slot } = configuration
+type Choice = Pick<Pkcs11Configuration, 'PKCS11_TOKEN_LABEL' | 'PKCS11_SLOT'>
+
+/** @returns the token, or what is wrong */
+const chooseToken = ({
+  PKCS11_TOKEN_LABEL: label,
+  PKCS11_SLOT: slot,
+}: Choice): TokenOptions['choice'] | string => {
   if (label !== undefined && slot === undefined) return { label }
   if (slot !== undefined && label === undefined) return { slot }
-  throw new KmsError('start_refused', {
-    message: `PKCS11_TOKEN_LABEL and PKCS11_SLOT are ${label === undefined ? 'both missing' : 'both set'}: give one of them`,
-  })
+  return `PKCS11_TOKEN_LABEL and PKCS11_SLOT are ${label === undefined ? 'both missing' : 'both set'}: give one of them`
 }
 
 const warn = (
@@ -32,8 +35,10 @@ const warn = (
 export const provider: HsmProvider<typeof Pkcs11ConfigurationSchema> = {
   name: 'pkcs11',
   configuration: Pkcs11ConfigurationSchema,
+  check: (found) => [chooseToken(found)].filter((choice) => typeof choice === 'string'),
   create: async (configuration, { logger, random }) => {
     const choice = chooseToken(configuration)
+    if (typeof choice === 'string') throw new KmsError('start_refused', { message: choice })
     warn(configuration, logger)
     const token = new Token({
       libraryPath: configuration.PKCS11_LIBRARY,
