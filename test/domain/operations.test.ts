@@ -184,17 +184,26 @@ suite('a row', () => {
     assert.equal(await read(KEY), PRV)
   })
 
-  test('is asked for twice, on another session, before it counts as altered', async () => {
+  test('is asked for twice more, on other sessions, before it counts as altered', async () => {
     const { store, read, hsm } = await setUp()
     await store(KEY)
     const unwrap = hsm.unwrapDataKey
     const asked: (boolean | undefined)[] = []
+    let bad = 0
     hsm.unwrapDataKey = async (rootKey, wrapped, options) => {
+      const isBad = asked.length < bad
       asked.push(options?.again)
-      return options?.again ? await unwrap(rootKey, wrapped) : SecretBytes.fill(32, (bytes) => bytes.fill(1))
+      return isBad ? SecretBytes.fill(bad * 16, (bytes) => bytes.fill(1)) : await unwrap(rootKey, wrapped)
     }
-    assert.equal(await read(KEY), PRV)
-    assert.deepEqual(asked, [false, true])
+    for (bad of [1, 2]) {
+      asked.length = 0
+      assert.equal(await read(KEY), PRV)
+      assert.deepEqual(asked, [false, true, true].slice(0, bad + 1))
+    }
+    bad = 3
+    asked.length = 0
+    await assert.rejects(read(KEY), code('integrity_failure'))
+    assert.equal(asked.length, 3)
   })
 
   test('whose HSM does not answer is unavailable, not altered', async () => {

@@ -19,7 +19,7 @@ export const decryptDataKey =
     const { algorithm, id } = found.rootKey
     const owners = caller.opensDataKeysOf.map(clientBinding)
     if (token.algorithm !== algorithm || !isBoundTo(token, owners)) throw tokenRefused()
-    const plaintextKey = await openToken(found, token, { random, askTwice: false })
+    const plaintextKey = await openToken(found, token, random)
     if (plaintextKey === undefined) throw tokenRefused()
     return { plaintextKey, rootKeyId: id }
   }

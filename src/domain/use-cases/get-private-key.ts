@@ -41,7 +41,7 @@ const openRow = async (
   if (token.algorithm !== algorithm || row.provider !== provider) {
     throw failure('it disagrees with its root key')
   }
-  using dataKey = await openToken(found, token, { random, askTwice: true })
+  using dataKey = await openToken(found, token, random)
   if (dataKey === undefined) throw failure('its data key does not open')
   try {
     return await cipher.decrypt(row.encryptedPrv, dataKey, context)

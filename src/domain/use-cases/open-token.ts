@@ -3,15 +3,16 @@ import type { RootKeyInHsm } from '../root-keys/root-keyring.ts'
 import { SecretBytes } from '../secret-bytes.ts'
 import { DATA_KEY_BYTES, type ParsedToken, tagMatches } from '../wrapped-data-key.ts'
 
-export interface OpenTokenOptions {
-  readonly random: FillRandom
-  /**
-   * Once more on another session, whatever the first answer was, if it was not the data key. Otherwise a second
-   * answer is asked for only where the first was a data key, and the wrong one: a stray reply must not make a
-   * good token look bad, and garbage must not cost sessions.
-   */
-  readonly askTwice: boolean
-}
+/**
+ * How often the HSM is asked for a row's data key, each time on another session, before the row counts as altered:
+ * replies can be stray or damaged, and more than one of them.
+ */
+const ROW_ROUNDS = 3
+/**
+ * A client's token is asked for once more where the answer was a data key, and the wrong one. Whatever opens to
+ * nothing is garbage, which must not cost more.
+ */
+const CLIENT_ROUNDS = 2
 
 /**
  * Has the HSM unwrap the token's data key, and checks the tag.
@@ -25,17 +26,18 @@ export interface OpenTokenOptions {
 export const openToken = async (
   { rootKey, hsm }: RootKeyInHsm,
   token: ParsedToken,
-  { random, askTwice }: OpenTokenOptions,
+  random: FillRandom,
 ): Promise<SecretBytes | undefined> => {
-  for (const isSecond of [false, true]) {
-    using opened = await hsm.unwrapDataKey(rootKey, token.wrapped, { again: isSecond && askTwice })
+  const isRow = token.purpose === 'row'
+  for (let round = 0; round < (isRow ? ROW_ROUNDS : CLIENT_ROUNDS); round++) {
+    using opened = await hsm.unwrapDataKey(rootKey, token.wrapped, { again: isRow && round > 0 })
     const dataKey = SecretBytes.fill(DATA_KEY_BYTES, (bytes) => {
       if (opened.length === DATA_KEY_BYTES) bytes.set(opened.bytes)
       else random(bytes)
     })
     if (tagMatches(token, dataKey)) return dataKey
     dataKey[Symbol.dispose]()
-    if (!askTwice && opened.length !== DATA_KEY_BYTES) break
+    if (!isRow && opened.length !== DATA_KEY_BYTES) break
   }
   return undefined
 }
