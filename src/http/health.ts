@@ -9,6 +9,8 @@ const SOCKET_TIMEOUT_MS = 10_000
 export interface HealthDeps {
   /** Whether an operation that began now could succeed; it may take long, or fail. */
   readonly ready: () => Promise<boolean>
+  /** Whether it ends now: then it is not ready, whatever was known a moment ago. */
+  readonly ending?: () => boolean
   /** Monotonic milliseconds; replaced where a test needs known ones. */
   readonly now?: () => number
 }
@@ -58,8 +60,13 @@ const respond = (response: ServerResponse, status: number, text: string): void =
  * `GET /livez` (the process answers) and `GET /readyz` (200 or 503), for whoever supervises the service. It says
  * nothing else, and needs no certificate: it belongs on an address of its own.
  */
-export const buildHealthServer = ({ ready, now = () => performance.now() }: HealthDeps): Server => {
-  const isReady = cachedReadiness(ready, now)
+export const buildHealthServer = ({
+  ready,
+  ending = () => false,
+  now = () => performance.now(),
+}: HealthDeps): Server => {
+  const known = cachedReadiness(ready, now)
+  const isReady = async (): Promise<boolean> => !ending() && (await known()) && !ending()
   const server = createServer((request, response) => {
     const [path] = (request.url ?? '').split('?', 1)
     if (request.method !== 'GET' || (path !== '/livez' && path !== '/readyz')) {

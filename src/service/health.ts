@@ -20,17 +20,18 @@ const NOT_READY = async (): Promise<boolean> => false
 /** @param address HEALTH_BIND. @throws KmsError `start_refused` if nothing can listen there */
 export const openHealth = async (address: string): Promise<Health> => {
   let ready = NOT_READY
+  let ending = false
   const controls = {
     watch(watched: () => Promise<boolean>) {
       ready = watched
     },
     endWatch() {
-      ready = NOT_READY
+      ending = true
     },
   }
   const target = parseHostAndPort(address)
   if (target === undefined) return { ...controls, url: undefined, close: async () => undefined }
-  const server = buildHealthServer({ ready: () => ready() })
+  const server = buildHealthServer({ ready: () => ready(), ending: () => ending })
   await listenOn(
     async ({ host, port }) => {
       server.listen(port, host)

@@ -37,6 +37,22 @@ test('readiness is asked once a second at most', async (t) => {
   assert.equal(asked, 2)
 })
 
+test('what ends is not ready at once, whatever was known or is being asked', async (t) => {
+  let ending = false
+  const asked = Promise.withResolvers<boolean>()
+  const deps = { ending: () => ending }
+  const known = await health(t, { ...deps, ready: async () => true })
+  const asking = await health(t, { ...deps, ready: () => asked.promise })
+  assert.deepEqual(await known('/readyz'), OK)
+  const late = asking('/readyz')
+  await asking('/livez')
+  ending = true
+  asked.resolve(true)
+  assert.deepEqual(await known('/readyz'), UNAVAILABLE)
+  assert.deepEqual(await late, UNAVAILABLE)
+  assert.deepEqual(await known('/livez'), OK)
+})
+
 test('readiness that fails, or throws, is not ready', async (t) => {
   const rejecting = await health(t, { ready: () => Promise.reject(new Error('no')) })
   assert.deepEqual(await rejecting('/readyz'), UNAVAILABLE)
