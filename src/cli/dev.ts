@@ -11,13 +11,14 @@ export const dev: Command = async (context) => {
   const { args, environment, print } = context
   if (args.length > 0) throw new UsageError('takes no arguments: every setting is an environment variable')
   await using simulator = new DevSimulator(environment)
-  const configuration = await readConfiguration('dev', {
-    environment,
-    loadProvider,
-    parseAuditKey,
-    providerDefaults: (service) => simulator.start(service),
-  })
-  return await runService(configuration, context, (service) =>
+  const read = () =>
+    readConfiguration('dev', {
+      environment,
+      loadProvider,
+      parseAuditKey,
+      providerDefaults: (service) => simulator.start(service),
+    })
+  return await runService(read, context, (configuration, service) =>
     print(banner(configuration, service, simulator.isRunning)),
   )
 }

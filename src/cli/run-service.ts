@@ -34,14 +34,19 @@ const begin = (
  * Runs the service until the process is asked to end. A start that is still under way then is left where it
  * stands: it has acknowledged nothing, and whatever it was at the next start finishes.
  *
+ * @param read the configuration
  * @param onReady called once it serves
  */
 export const runService = async (
-  configuration: Configuration,
+  read: () => Promise<Configuration>,
   context: CommandContext,
-  onReady: (service: RunningService) => void = () => {},
+  onReady: (configuration: Configuration, service: RunningService) => void = () => {},
 ): Promise<number> => {
   const { environment, onReload } = context
+  // The signal would end a process that does not listen to it; one that comes early is heard once it serves.
+  const serving = Promise.withResolvers<RunningService>()
+  onReload(() => void serving.promise.then((service) => service.reload()))
+  const configuration = await read()
   const complete = { ...environment }
   forgetSecrets(environment, configuration, BUILT_IN_SECRETS)
   const starting = begin(configuration, openLogger(configuration.service.LOG_LEVEL), complete)
@@ -52,8 +57,8 @@ export const runService = async (
   try {
     const service = await Promise.race([starting.service, stopped])
     if (service === undefined) return EXIT_CODE.ok
-    onReady(service)
-    onReload(() => void service.reload())
+    onReady(configuration, service)
+    serving.resolve(service)
     await stopped
     await service.stop()
     return EXIT_CODE.ok

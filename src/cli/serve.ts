@@ -9,7 +9,7 @@ export const serve: Command = async (context) => {
   const { args, environment } = context
   if (args.length > 0) throw new UsageError('takes no arguments: every setting is an environment variable')
   return await runService(
-    await readConfiguration('serve', { environment, loadProvider, parseAuditKey }),
+    () => readConfiguration('serve', { environment, loadProvider, parseAuditKey }),
     context,
   )
 }

@@ -82,7 +82,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-test('a start that waits for its HSM ends as well', async (t) => {
+test('a start that waits for its HSM ends as well, and SIGHUP does not end it', async (t) => {
   const silent = createServer().listen(0, '127.0.0.1')
   t.after(() => silent.close())
   await once(silent, 'listening')
@@ -101,6 +101,8 @@ test('a start that waits for its HSM ends as well', async (t) => {
   const ended = once(child, 'exit')
   const [socket] = (await once(silent, 'connection')) as [Socket]
   t.after(() => socket.destroy())
+  child.kill('SIGHUP')
+  // Given in the order of their numbers where both wait: the first one would have ended it.
   child.kill('SIGTERM')
   assert.deepEqual(await ended, [0, null])
 })
@@ -110,6 +112,7 @@ test('a stop answers what is in flight with Connection: close, and is not ready 
   faults.next('key.create', { kind: 'late', ms: 2_000 })
   const answer = generate(service)
   await until(() => faults.pending === 0)
+  assert.equal((await fetch(`${health}/readyz`)).status, 200)
   service.child.kill('SIGTERM')
   await until(() => says(service, 'stopping'))
   assert.equal((await fetch(`${health}/readyz`)).status, 503)
