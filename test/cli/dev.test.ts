@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
 import { simulatorFor, USER } from '../support/simulator.ts'
 import { runCofre, temporaryFolder } from './run-cofre.ts'
@@ -133,6 +134,18 @@ test('HSM_PROVIDER=memory with a memory store runs, loudly, and leaves nothing b
   assert.equal(await service.stop(), 0)
   assert.match(service.output.join('\n'), /HSM_PROVIDER=memory: there is no HSM/)
   assert.deepEqual(await readdir(folder), [])
+})
+
+test('the example of a provider runs from the clone as it stands', async (t) => {
+  const folder = await temporaryFolder(t)
+  const service = await startDev(t, folder, {
+    HSM_PROVIDER: fileURLToPath(new URL('../../examples/hsm-plugin/keystore-hsm.ts', import.meta.url)),
+    KEYSTORE_FILE: join(folder, 'keystore.db'),
+    KEYSTORE_PASSPHRASE: 'correct horse battery',
+  })
+  const { plaintextKey, encryptedKey } = await post(`${service.url}/generateDataKey`, { keyType: 'AES-256' })
+  assert.deepEqual(await post(`${service.url}/decryptDataKey`, { encryptedKey }), { plaintextKey })
+  assert.equal(await service.stop(), 0)
 })
 
 test('the health server answers in dev, too', async (t) => {

@@ -10,6 +10,9 @@ import {
 } from '../../src/adapters/hsm/provider-registry.ts'
 import { secretNames } from '../../src/config/read-settings.ts'
 import { KmsError } from '../../src/domain/errors.ts'
+import { SecretBytes } from '../../src/domain/secret-bytes.ts'
+import type { HsmProviderContext } from '../../src/ports/hsm-provider.port.ts'
+import type * as Ports from '../../src/ports/index.ts'
 
 const PLUGIN = 'export const provider = { name: "acme", configuration: { properties: {} }, create() {} }'
 
@@ -67,6 +70,33 @@ test('a package is looked up from the working folder, also one for import alone,
   })
   assert.equal((await loadProvider('acme-hsm', folder)).name, 'acme')
   assert.equal((await loadProvider('@acme/hsm', join(folder, 'below'))).name, 'acme')
+})
+
+test('a plugin gets the ports of this program, whatever it has installed, early or late', async (t) => {
+  const ports = `import * as early from 'cofre/ports'
+    export const provider = {
+      name: 'acme', configuration: { properties: {} },
+      create: async () => [early, await import('cofre/ports')],
+    }`
+  const required = `exports.provider = {
+      name: 'acme', configuration: { properties: {} },
+      create: async () => [require('cofre/ports')],
+    }`
+  const folder = await folderWith(t, {
+    'plug.mjs': ports,
+    'plug.cjs': required,
+    'copy/plug.mjs': ports,
+    'copy/node_modules/cofre/package.json': '{"type":"module","exports":{"./ports":"./ports.js"}}',
+    'copy/node_modules/cofre/ports.js': 'export class KmsError extends Error {}; export class SecretBytes {}',
+  })
+  for (const path of ['./plug.mjs', './plug.cjs', './copy/plug.mjs']) {
+    const provider = await loadProvider(path, folder)
+    const seen = (await provider.create({}, {} as HsmProviderContext)) as unknown as (typeof Ports)[]
+    for (const { KmsError: error, SecretBytes: secret } of seen) {
+      assert.equal(error, KmsError, path)
+      assert.equal(secret, SecretBytes, path)
+    }
+  }
 })
 
 test('a name that nobody knows lists the known ones', async (t) => {

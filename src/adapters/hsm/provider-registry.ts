@@ -1,5 +1,5 @@
 import { registerHooks } from 'node:module'
-import { isAbsolute, resolve } from 'node:path'
+import { extname, isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { KmsError } from '../../domain/errors.ts'
 import type { HsmProvider } from '../../ports/hsm-provider.port.ts'
@@ -51,7 +51,26 @@ export const loadProvider = async (name: string, folder: string = process.cwd())
   return checked(name, loaded.provider)
 }
 
+const PORTS = 'cofre/ports'
+const OWN_PORTS = new URL(`../../ports/index${extname(import.meta.url)}`, import.meta.url).href
+
+let portsAreShared = false
+
+/**
+ * Whatever comes from outside gets the ports of this very program, wherever it is installed: an error or a secret
+ * of another copy would be taken for a stranger's. For good, as a provider may import them late.
+ */
+const sharePorts = (): void => {
+  if (portsAreShared) return
+  portsAreShared = true
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === PORTS ? { url: OWN_PORTS, shortCircuit: true } : next(specifier, context),
+  })
+}
+
 const importFromOutside = async (name: string, folder: string): Promise<ProviderModule> => {
+  sharePorts()
   if (isPath(name)) return (await import(pathToFileURL(resolve(folder, name)).href)) as ProviderModule
   if (!PACKAGE_NAME.test(name)) throw unknown(name)
   // A file that need not exist: packages are looked up from its folder, as `import` there would do.

@@ -60,20 +60,21 @@ const writeText = (text: Uint8Array, out: Buffer, from: number): number => {
  * @param members in the order in which they are written; secrets are valid UTF-8
  */
 export const jsonObject = (members: Readonly<Record<string, string | SecretBytes>>): SecretBytes => {
-  const parts = Object.entries(members).map(([name, value], index) => ({
-    head: Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(name)}:`),
-    value: typeof value === 'string' ? Buffer.from(JSON.stringify(value)) : value,
-  }))
+  const parts = Object.entries(members).map(([name, value], index) => {
+    const head = `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`
+    return typeof value === 'string'
+      ? { plain: Buffer.from(head + JSON.stringify(value)) }
+      : { plain: Buffer.from(head), secret: value }
+  })
   const length = parts.reduce(
-    (sum, { head, value }) =>
-      sum + head.length + (value instanceof SecretBytes ? textLength(value.bytes) : value.length),
+    (sum, { plain, secret }) => sum + plain.length + (secret === undefined ? 0 : textLength(secret.bytes)),
     1,
   )
   return SecretBytes.fill(length, (out) => {
     let at = 0
-    for (const { head, value } of parts) {
-      at += head.copy(out, at)
-      at = value instanceof SecretBytes ? writeText(value.bytes, out, at) : at + value.copy(out, at)
+    for (const { plain, secret } of parts) {
+      at += plain.copy(out, at)
+      if (secret !== undefined) at = writeText(secret.bytes, out, at)
     }
     out.write('}', at, 'latin1')
   })
