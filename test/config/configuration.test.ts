@@ -130,6 +130,10 @@ test('without TLS only a loopback address is allowed', async () => {
   await refuses('serve', { BIND: 'example.com' }, /^BIND is "example.com": it must be an IP address/)
 })
 
+test('a policy needs TLS: without it nobody is told from anybody', async () => {
+  await refuses('serve', { POLICY_FILE: '/policy.json' }, /^POLICY_FILE is set while TLS_MODE is disabled/)
+})
+
 test('dev listens on loopback alone, and needs nothing else', async () => {
   const { service, providers } = await read('dev', { HSM_PROVIDER: 'acme' })
   assert.equal(service.BIND, '127.0.0.1')
