@@ -282,6 +282,46 @@ suite('a start with a root key', () => {
   })
 })
 
+suite('a root key in use', () => {
+  const renamed = (rootKey: ActiveRootKey, change: Partial<ActiveRootKey>) => ({ ...rootKey, ...change })
+
+  /** A store whose root keys can be altered behind the service's back. */
+  const alterable = async () => {
+    const repository = await openMemoryKeyRepository()
+    const altered = new Map<string, ActiveRootKey>()
+    const findRootKey = async (id: string) => altered.get(id) ?? (await repository.findRootKey(id))
+    const store: KeyRepositoryPort = new Proxy(repository, {
+      get: (target, name) => {
+        if (name === 'findRootKey') return findRootKey
+        const value = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    return { store, altered }
+  }
+
+  test('is what the start verified, whatever the store says of it later', async () => {
+    const { store, altered } = await alterable()
+    const old = stubHsm({ provider: 'old' })
+    const { rootKey } = (await openRootKeyring(optionsFor(store, [old.hsm]))).current
+    const young = stubHsm({ provider: 'young', firstPair: 1 })
+    const keyring = await openRootKeyring(optionsFor(store, [young.hsm, old.hsm]))
+    altered.set(rootKey.id, renamed(rootKey, { algorithm: 'rsa-oaep-sha1', publicKeySha256: '0'.repeat(64) }))
+    assert.deepEqual((await keyring.find(rootKey.id))?.rootKey, rootKey)
+  })
+
+  test('that another instance activated after the start is found, unless its padding is ruled out', async () => {
+    const { store, altered } = await alterable()
+    const { hsm } = stubHsm()
+    const keyring = await openRootKeyring(optionsFor(store, [hsm]))
+    const later = renamed(keyring.current.rootKey, { id: ID })
+    altered.set(ID, renamed(later, { algorithm: 'rsa-pkcs1-v15' }))
+    assert.equal(await keyring.find(ID), undefined)
+    altered.set(ID, later)
+    assert.deepEqual((await keyring.find(ID))?.rootKey, later)
+  })
+})
+
 suite('two providers', () => {
   test('one writes and both are found; without the other its root keys are unavailable, not unknown', async () => {
     const repository = await openMemoryKeyRepository()

@@ -39,6 +39,7 @@ export const openRootKeyring = async (options: RootKeyringOptions): Promise<Root
   checkRowsHaveRootKeys(rootKeys, await repository.rootKeysInUse())
 
   let current: WrappingRootKey | undefined
+  const verified: ActiveRootKey[] = []
   for (const rootKey of rootKeys.filter((key) => key.state === 'active')) {
     const hsm = byProvider.get(rootKey.provider)
     if (hsm === undefined) {
@@ -46,10 +47,14 @@ export const openRootKeyring = async (options: RootKeyringOptions): Promise<Root
       continue
     }
     const publicKey = await patiently(options, until, () => verifyRootKey(hsm, rootKey, options.random))
+    verified.push(rootKey)
     if (hsm === writer) current = { rootKey, hsm, publicKey }
   }
-  current ??= await makeAndVerify(writer, options, until)
-  return new RootKeyring(current, byProvider, repository)
+  if (current === undefined) {
+    current = await makeAndVerify(writer, options, until)
+    verified.push(current.rootKey)
+  }
+  return new RootKeyring(current, verified, byProvider, repository)
 }
 
 const makeAndVerify = async (

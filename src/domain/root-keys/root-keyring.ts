@@ -21,21 +21,26 @@ export class RootKeyring {
   readonly current: WrappingRootKey
   readonly #repository: Pick<KeyRepositoryPort, 'findRootKey'>
   readonly #hsms: ReadonlyMap<string, HsmPort>
-  /** An active root key never changes, so it is read from the store once. */
-  readonly #known = new Map<string, ActiveRootKey>()
+  /** An active root key never changes: what was verified, or was taken once, is not read from the store again. */
+  readonly #known: Map<string, ActiveRootKey>
 
+  /** @param verified what the start verified in its HSM, the current one among them */
   constructor(
     current: WrappingRootKey,
+    verified: readonly ActiveRootKey[],
     hsms: ReadonlyMap<string, HsmPort>,
     repository: Pick<KeyRepositoryPort, 'findRootKey'>,
   ) {
     this.current = current
     this.#hsms = hsms
     this.#repository = repository
-    this.#known.set(current.rootKey.id, current.rootKey)
+    this.#known = new Map(verified.map((rootKey) => [rootKey.id, rootKey]))
   }
 
   /**
+   * What another instance activated after this one's start comes from the store. A padding that this HSM's setting
+   * rules out is not used because a row of the store says so: such a root key counts as unknown.
+   *
    * @returns undefined if the store has no such root key in use
    * @throws KmsError `provider_unavailable` if its provider is not configured, or as the store fails
    */
@@ -46,13 +51,13 @@ export class RootKeyring {
     if (hsm === undefined) {
       throw new KmsError('provider_unavailable', { subject: { provider: rootKey.provider, rootKey: id } })
     }
+    if (!hsm.wrapping.candidates.includes(rootKey.algorithm)) return undefined
+    this.#known.set(id, rootKey)
     return { rootKey, hsm }
   }
 
   async #read(id: string): Promise<ActiveRootKey | undefined> {
     const found = await this.#repository.findRootKey(id)
-    if (found?.state !== 'active') return undefined
-    this.#known.set(id, found)
-    return found
+    return found?.state === 'active' ? found : undefined
   }
 }
