@@ -134,7 +134,10 @@ export class DinamoHsm implements HsmPort, ReplicatedHsm {
         discard: ({ value }) => value?.[Symbol.dispose](),
       },
     )
-    return opened ?? nothing()
+    if (opened !== undefined) return opened
+    // It was proven on one of them before it came into use: what is lost is the HSM's, and the token may be good.
+    this.#options.logger.error({ hosts: this.#hosts, rootKey: id }, 'no HSM host has this root key')
+    throw new KmsError('hsm_unavailable', { cause: new Error(`no HSM host has root key ${id}`) })
   }
 
   async proveDevices(
