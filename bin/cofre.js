@@ -74,14 +74,15 @@ const refuseToReveal = () => {
   }
 }
 
+// One byte shows as 0 blocks, and stays: it stops what 0 does not, dumps that the kernel pipes to a program.
+const LIMIT_AND_RUN = '[ "$(ulimit -Hc)" = 0 ] || ulimit -c 0; exec "$@"'
+
 /**
  * A core dump holds every key. Node.js can't change the limit, and every POSIX shell can; it becomes the program,
  * so that there is still one process.
  */
 const withoutCoreDumps = (argv) =>
-  process.platform !== 'win32' && existsSync(SHELL)
-    ? [SHELL, '-c', 'ulimit -c 0; exec "$@"', 'sh', ...argv]
-    : argv
+  process.platform !== 'win32' && existsSync(SHELL) ? [SHELL, '-c', LIMIT_AND_RUN, 'sh', ...argv] : argv
 
 const start = () => {
   const args = process.argv.slice(2)

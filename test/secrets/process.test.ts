@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -11,7 +12,7 @@ import { runCofre } from '../cli/run-cofre.ts'
 import { storeBody } from '../memory/support/cases.ts'
 import { type MemoryBench, openMemoryBench } from '../memory/support/memory-bench.ts'
 import { secretText } from '../memory/support/secrets.ts'
-import { auditSettings } from '../support/service-process.ts'
+import { auditSettings, COFRE } from '../support/service-process.ts'
 import { USER } from '../support/simulator.ts'
 import { missingSoftHsm, softHsmToken } from '../support/softhsm.ts'
 import { pemBody } from './support/pem.ts'
@@ -123,6 +124,21 @@ suite('as the kernel sees it', { skip: reasonToSkip }, () => {
   test('the process writes no core dump', async (t) => {
     const { service } = await open(t)
     assert.match(await readFile(`/proc/${service.pid}/limits`, 'utf8'), /^Max core file size +0 +0 /m)
+  })
+
+  test('a limit of one byte stays: it stops dumps into pipes, too', async () => {
+    const show =
+      'data:text/javascript,import fs from "node:fs";console.log(fs.readFileSync("/proc/self/limits","utf8"))'
+    const options = ['--core=1', process.execPath, COFRE, 'version']
+    const { stdout, error } = spawnSync('prlimit', options, {
+      env: {
+        PATH: process.env.PATH,
+        NODE_OPTIONS: `--import ${encodeURI(show).replace('data%3A', 'data:')}`,
+      },
+      encoding: 'utf8',
+    })
+    assert.equal(error, undefined, 'prlimit is missing: apt-get install util-linux')
+    assert.match(stdout.slice(stdout.lastIndexOf('Max core')), /^Max core file size +1 +1 /)
   })
 
   test('no secret is in its command line, and none in its environment where they come in files', async (t) => {
