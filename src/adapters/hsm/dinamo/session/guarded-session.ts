@@ -11,6 +11,9 @@ import { SessionError } from './session-error.ts'
 
 const CLOSE_TIMEOUT_MS = 1_000
 
+/** How often a block is asked for whose answers differ. */
+const MAX_ROUNDS = 4
+
 const deviceError = (code: number): never => {
   throw new SessionError('device', `the HSM answered with error ${code}`, { code })
 }
@@ -26,6 +29,20 @@ const parsePublicKey = (der: Buffer): KeyObject => {
 
 const isDataKey = (answer: DinamoAnswer): answer is DinamoAnswer & { readonly kind: 'opened' } =>
   answer.kind === 'opened' && answer.bytes.length === DATA_KEY_BYTES
+
+const wipe = (answer: DinamoAnswer): void => {
+  if (answer.kind === 'opened') answer.bytes[Symbol.dispose]()
+}
+
+/** Of bytes that are no data key the length says enough: a device may pad with random ones. */
+const isAlike = (one: DinamoAnswer, other: DinamoAnswer): boolean => {
+  if (one.kind === 'opened' && other.kind === 'opened') {
+    return one.bytes.length === other.bytes.length && (!isDataKey(one) || one.bytes.equals(other.bytes))
+  }
+  return one.kind === 'refused' && other.kind === 'refused'
+    ? one.code === other.code
+    : one.kind === other.kind
+}
 
 /** Precondition: the channel is logged in. */
 export class GuardedSession implements DinamoSession {
@@ -111,25 +128,31 @@ export class GuardedSession implements DinamoSession {
   /**
    * Asks again where the answer was no data key. An empty frame that nobody asked for, or a damaged reply, would
    * make a good key look bad; but a good key comes back, be it as the late first answer, and shows that this
-   * session can't be trusted. What is bad is so twice.
+   * session can't be trusted. What is bad is so twice, in the same way.
    *
-   * A device that answers a bad block with random bytes may make 32 of them: only what comes back the same a
-   * third time is a key. Otherwise garbage could end sessions.
+   * A device may answer a bad block with random bytes, now and then with 32 of them: only what comes back the same
+   * once more is a key, and after four answers the last one stands. Otherwise garbage could end sessions.
    *
-   * Every such answer takes the same two rounds: the clock must not tell a block of the right padding from one
-   * of the wrong.
+   * Every block that is answered alike takes the same two rounds: the clock must not tell one of the right padding
+   * from one of the wrong.
    */
   async #confirm(name: string, block: Uint8Array, first: DinamoAnswer): Promise<DinamoAnswer> {
-    if (first.kind === 'opened') first.bytes[Symbol.dispose]()
-    const second = await this.#unenvelop(name, block)
-    if (!isDataKey(second)) return second
-    using dataKey = second.bytes
-    const third = await this.#unenvelop(name, block)
-    if (!isDataKey(third) || !third.bytes.equals(dataKey)) return third
-    third.bytes[Symbol.dispose]()
-    const failure = new SessionError('protocol', 'two answers to one question differ')
-    this.#channel.fail(failure)
-    throw failure
+    let last = first
+    for (let round = 2; round <= MAX_ROUNDS; round++) {
+      const before = last
+      try {
+        last = await this.#unenvelop(name, block)
+        if (!isAlike(before, last)) continue
+      } finally {
+        wipe(before)
+      }
+      if (!isDataKey(last)) return last
+      wipe(last)
+      const failure = new SessionError('protocol', 'two answers to one question differ')
+      this.#channel.fail(failure)
+      throw failure
+    }
+    return last
   }
 
   destroy(): void {
