@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { KmsError } from '../../domain/errors.ts'
 
 const KEY_TYPE = 'ed25519'
@@ -31,9 +31,3 @@ export const parseAuditPublicKey = (pem: string): KeyObject | undefined => {
     return undefined
   }
 }
-
-/** SHA-256 of the public half's SubjectPublicKeyInfo DER, lower-case hex. */
-export const publicKeySha256 = (key: KeyObject): string =>
-  createHash('sha256')
-    .update((key.type === 'private' ? createPublicKey(key) : key).export({ type: 'spki', format: 'der' }))
-    .digest('hex')

@@ -1,11 +1,11 @@
-import type { KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KmsError } from '../../domain/errors.ts'
 import { type Clock, systemClock } from '../../domain/random.ts'
+import { publicKeySha256 } from '../../domain/wrapping.ts'
 import type { AuditEntry, AuditLogPort, Refusal } from '../../ports/audit-log.port.ts'
 import type { AuditHeadRepository } from '../../ports/key-repository.port.ts'
 import type { Logger } from '../../ports/logger.port.ts'
-import { publicKeySha256 } from './audit-key.ts'
 import type { AuditSink } from './audit-sink.ts'
 import { CommitQueue } from './commit-queue.ts'
 import type { FileLock } from './file-lock.ts'
@@ -52,7 +52,7 @@ const MAX_KEPT_BYTES = 4_096
  * Opens the log in a file of JSON lines, begins it where there is none, and puts it on record.
  *
  * @throws KmsError `start_refused` naming AUDIT_LOG; `audit_unavailable` where nothing can be written;
- *   `store_unavailable` where the store does not tell what it knows of the log
+ *   `store_unavailable` where the store does not tell what it knows of the log, or does not take its head
  */
 export const openFileAuditLog = async (given: AuditLogOptions): Promise<AuditLogPort> => {
   const options = { ...DEFAULTS, ...given }
@@ -108,7 +108,7 @@ class FileAuditLog implements AuditLogPort {
         format: AUDIT_FORMAT,
         instance: this.#instance,
         process,
-        publicKeySha256: publicKeySha256(key),
+        publicKeySha256: publicKeySha256(createPublicKey(key)),
       }),
     ]
     if (rest.length > 0) {
@@ -116,7 +116,8 @@ class FileAuditLog implements AuditLogPort {
       records.push(this.#queue.add({ kind: 'recovered', bytes: rest.length, sha256: sha256(rest), head }))
     }
     await Promise.all(records)
-    await this.#publisher.publish()
+    // Before the first operation: a log that tells of any, and that the store does not know, is another store's.
+    await this.#publisher.publishOrFail()
   }
 
   async record(entry: AuditEntry): Promise<void> {

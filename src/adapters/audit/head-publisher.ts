@@ -32,6 +32,16 @@ export class HeadPublisher {
   /** Never fails: what could not be saved is tried again at the next interval. */
   async publish(): Promise<void> {
     const { instance, head, logger } = this.#options
+    try {
+      await this.publishOrFail()
+    } catch (err) {
+      logger.warn({ err, instance, sequence: head().sequence }, 'audit head could not be saved in the store')
+    }
+  }
+
+  /** @throws as the store does */
+  async publishOrFail(): Promise<void> {
+    const { instance, head, logger } = this.#options
     const { sequence, hash } = head()
     if (sequence > this.#logged) {
       this.#logged = sequence
@@ -48,19 +58,15 @@ export class HeadPublisher {
   async close(): Promise<void> {
     clearInterval(this.#timer)
     const published = async (): Promise<void> => {
-      await this.#saving
+      await this.#saving?.catch(() => undefined)
       await this.publish()
     }
     await Promise.race([published(), sleep(this.#options.deadlineMs, undefined, { ref: false })])
   }
 
   async #save({ sequence, hash }: Position): Promise<void> {
-    const { instance, heads, clock, logger } = this.#options
-    try {
-      await heads.saveAuditHead({ instance, sequence, hash, savedAt: clock() })
-      this.#saved = sequence
-    } catch (err) {
-      logger.warn({ err, instance, sequence }, 'audit head could not be saved in the store')
-    }
+    const { instance, heads, clock } = this.#options
+    await heads.saveAuditHead({ instance, sequence, hash, savedAt: clock() })
+    this.#saved = sequence
   }
 }

@@ -6,6 +6,7 @@ import type { AuditHeadRepository } from '../../ports/key-repository.port.ts'
 import { type FileLock, lockFile } from './file-lock.ts'
 import { lastEndedFile } from './log-files.ts'
 import { readLogTail } from './log-tail.ts'
+import { holdsOperations } from './operations-in-log.ts'
 import { GENESIS, type Position } from './record.ts'
 
 const refuse = (message: string, cause?: unknown): KmsError =>
@@ -52,7 +53,8 @@ export interface LogState {
  * Precondition: the file is locked.
  *
  * @param instance the name of a log that begins here
- * @throws KmsError `start_refused` where the file is not the log of this key, or ends before what the store knows
+ * @throws KmsError `start_refused` where the file is not the log of this key, ends before what the store knows, or
+ *   tells of operations and the store does not know it: then the keys are in another store
  */
 export const findLogState = async (
   path: string,
@@ -62,7 +64,16 @@ export const findLogState = async (
   const state = await stateOf(path, publicKey, instance)
   const { sequence, hash } = state.position
   const known = (await heads.listAuditHeads()).find((head) => head.instance === state.instance)
-  if (known === undefined || known.sequence < sequence) return state
+  if (known === undefined) {
+    if (sequence === GENESIS.sequence) return state
+    if (state.continues === undefined && !(await holdsOperations(path))) return state
+    throw refuse(
+      `${path} is the log of ${state.instance}, which the store of DATABASE_URL does not know: it belongs to another ` +
+        'store, or the store was lost. Set DATABASE_URL to the store with its keys, or bring that back; to go on ' +
+        'without them move the log and all its files away, and a new one begins',
+    )
+  }
+  if (known.sequence < sequence) return state
   if (known.sequence === sequence && known.hash === hash) return state
   throw refuse(
     `${path} ends at record ${sequence}, and the store knows record ${known.sequence} of ${known.instance}: ` +

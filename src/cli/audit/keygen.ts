@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { publicKeySha256 } from '../../adapters/audit/audit-key.ts'
+import { publicKeySha256 } from '../../domain/wrapping.ts'
 import { AUDIT_EXIT, type AuditIo, CalledWrongly } from './io.ts'
 import { parseOptions } from './options.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { readdir, stat } from 'node:fs/promises'
+import { appendFile, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { suite, test } from 'node:test'
 import { readLogTail } from '../../../src/adapters/audit/log-tail.ts'
@@ -11,6 +11,7 @@ import {
   kindsOf,
   openLog,
   PUBLIC_KEY,
+  readFile,
   readRecords,
   temporaryFolder,
   verifyFiles,
@@ -137,6 +138,58 @@ suite('opening an audit log', () => {
   })
 })
 
+suite('an audit log that the store does not know', () => {
+  test('is refused where it tells of operations: the keys are in another store', async (t) => {
+    const { log, path } = await openLog(t)
+    await log.record(entryOf())
+    await log.close()
+    const before = await readFile(path)
+    const empty = keepingHeads()
+    const refused = {
+      code: 'start_refused',
+      message: /^AUDIT_LOG: .*DATABASE_URL.*another store.*move the log/,
+    }
+    for (let start = 0; start < 2; start++) await assert.rejects(openLog(t, { path, heads: empty }), refused)
+    assert.equal(empty.saved.size, 0, 'a refused start makes the store know nothing')
+    assert.deepEqual(await readFile(path), before)
+    await rename(path, `${path}.old`)
+    await openLog(t, { path, heads: empty, instance: 'instance-2' })
+    assert.deepEqual([...empty.saved.keys()], ['instance-2'])
+  })
+
+  test('is refused where its last file has none, and follows another one', async (t) => {
+    const { log, path } = await openLog(t, { maxFileBytes: 1 })
+    await log.record(entryOf())
+    await log.close()
+    await openLog(t, { path, heads: keepingHeads() }).then(
+      () => assert.fail('it was taken'),
+      (error) => assert.equal(error.code, 'start_refused'),
+    )
+    await writeFile(path, '')
+    await assert.rejects(openLog(t, { path, heads: keepingHeads() }), { code: 'start_refused' })
+  })
+
+  test('goes on where starts are all it tells of: they may have ended before its first head', async (t) => {
+    const heads = keepingHeads()
+    heads.state.failing = true
+    const path = join(await temporaryFolder(t), 'audit.jsonl')
+    for (let start = 0; start < 3; start++)
+      await assert.rejects(openLog(t, { path, heads }), /does not answer/)
+    await appendFile(path, '{"seq":7,"prev":"')
+    heads.state.failing = false
+    const { log } = await openLog(t, { path, heads })
+    await log.record(entryOf())
+    await log.close()
+    assert.deepEqual((await kindsOf(path)).slice(0, 7), [
+      ...Array.from({ length: 3 }, () => ['opened', 'checkpoint']).flat(),
+      'opened',
+    ])
+    const { break: found, end } = await verifyFiles(path)
+    assert.equal(found, undefined)
+    assert.equal(heads.saved.get('instance-1')?.sequence, end.sequence)
+  })
+})
+
 suite('rotation', () => {
   test('carries the chain over its files, through restarts, and starts that died in it', async (t) => {
     const { log, path, heads } = await openLog(t, { maxFileBytes: 2_000 })
@@ -236,12 +289,11 @@ suite('the head', () => {
   })
 
   test('that the store does not take is tried again, and holds nothing up', async (t) => {
-    const heads = keepingHeads()
+    const { heads, log, lines } = await openLog(t, { headIntervalMs: 5 })
     heads.state.failing = true
-    const { log, lines } = await openLog(t, { heads, headIntervalMs: 5 })
     await log.record(entryOf())
     while (!lines.some(({ level }) => level === 'warn')) await new Promise(setImmediate)
-    assert.equal(heads.saved.size, 0)
+    assert.equal(heads.saved.get('instance-1')?.sequence, 2)
     heads.state.failing = false
     while (heads.saved.get('instance-1')?.sequence !== 4) await new Promise(setImmediate)
   })

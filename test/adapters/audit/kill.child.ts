@@ -1,9 +1,10 @@
 import { createPrivateKey } from 'node:crypto'
 import { openFileAuditLog } from '../../../src/adapters/audit/file-audit-log.ts'
+import { openSqliteKeyRepository } from '../../../src/adapters/repository/sqlite/sqlite-key-repository.ts'
 import { entryOf } from './entries.ts'
 
 /** Records until it is killed, and prints each request id once its record was acknowledged. */
-const [path = '', round = '', pem = ''] = process.argv.slice(2)
+const [path = '', store = '', round = '', pem = ''] = process.argv.slice(2)
 const WRITERS = 16
 const ignore = (): void => undefined
 
@@ -12,7 +13,7 @@ const log = await openFileAuditLog({
   key: createPrivateKey(pem),
   instance: `round-${round}`,
   logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
-  heads: { saveAuditHead: async () => undefined, listAuditHeads: async () => [] },
+  heads: await openSqliteKeyRepository({ path: store }),
   maxFileBytes: 200_000,
 })
 

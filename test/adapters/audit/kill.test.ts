@@ -7,9 +7,11 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { openSqliteKeyRepository } from '../../../src/adapters/repository/sqlite/sqlite-key-repository.ts'
 import {
   entryOf,
   KEY,
+  keepingHeads,
   openLog,
   readFile,
   readRecords,
@@ -25,9 +27,9 @@ const ROUNDS = Number(process.env.COFRE_KILL_ROUNDS ?? 6)
 const MAX_DELAY_MS = 300
 
 /** Records from many writers, killed at a random moment. @returns what was acknowledged */
-const killedRound = async (path: string, round: number): Promise<readonly string[]> => {
+const killedRound = async (path: string, store: string, round: number): Promise<readonly string[]> => {
   const pem = KEY.export({ type: 'pkcs8', format: 'pem' }) as string
-  const child = spawn(process.execPath, [CHILD, path, String(round), pem], {
+  const child = spawn(process.execPath, [CHILD, path, store, String(round), pem], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let printed = ''
@@ -35,7 +37,7 @@ const killedRound = async (path: string, round: number): Promise<readonly string
     printed += text
   })
   const closed = once(child, 'close')
-  await once(child.stdout, 'data')
+  await Promise.race([once(child.stdout, 'data'), closed])
   await sleep(randomInt(MAX_DELAY_MS))
   child.kill('SIGKILL')
   const [, signal] = await closed
@@ -46,10 +48,14 @@ const killedRound = async (path: string, round: number): Promise<readonly string
 test(`nothing acknowledged is lost in ${ROUNDS} kills, and the log verifies after each`, async (t) => {
   const folder = await temporaryFolder(t)
   const path = join(folder, 'audit.jsonl')
+  const store = join(folder, 'store.sqlite')
+  const repository = await openSqliteKeyRepository({ path: store })
+  t.after(() => repository.close())
+  const heads = { ...keepingHeads(), heads: repository }
   const acknowledged: string[] = []
   for (let round = 0; round < ROUNDS; round++) {
-    acknowledged.push(...(await killedRound(path, round)))
-    const { log } = await openLog(t, { path })
+    acknowledged.push(...(await killedRound(path, store, round)))
+    const { log } = await openLog(t, { path, heads })
     await log.close()
     const names = (await readdir(folder)).filter((name) => /^audit\.\d+\.jsonl$/.test(name)).sort()
     const files = [...names, 'audit.jsonl'].map((name) => join(folder, name))
@@ -68,7 +74,9 @@ test(`nothing acknowledged is lost in ${ROUNDS} kills, and the log verifies afte
 
 suite('after a crash', () => {
   test('a torn block is set aside in a record of its own, wherever it was torn', async (t) => {
-    const { log, path } = await openLog(t)
+    const { log, path, heads } = await openLog(t)
+    const [head] = heads.saved.values()
+    assert.ok(head !== undefined)
     await log.record(entryOf({ requestId: 'acknowledged' }))
     const before = await readFile(path)
     await log.record(entryOf({ requestId: 'torn' }))
@@ -76,8 +84,9 @@ suite('after a crash', () => {
     const whole = await readFile(path)
     for (const cut of [1, 8, 300, whole.length - before.length - 1]) {
       await writeFile(path, whole.subarray(0, before.length + cut))
+      heads.saved.set(head.instance, head)
       assert.equal((await verifyFiles(path)).break?.unfinished, true)
-      const again = await openLog(t, { path })
+      const again = await openLog(t, { path, heads })
       await again.log.close()
       const verified = await verifyFiles(path)
       assert.equal(verified.break, undefined)
@@ -94,7 +103,7 @@ suite('after a crash', () => {
   })
 
   test('what somebody put behind the last checkpoint is not vouched for', async (t) => {
-    const { log, path } = await openLog(t)
+    const { log, path, heads } = await openLog(t)
     await log.record(entryOf())
     await log.close()
     const { end } = await verifyFiles(path)
@@ -105,7 +114,7 @@ suite('after a crash', () => {
       kind: 'operation',
     }
     await appendFile(path, `${JSON.stringify({ ...forged, ...entryOf({ requestId: 'forged' }) })}\n`)
-    const again = await openLog(t, { path })
+    const again = await openLog(t, { path, heads })
     await again.log.close()
     assert.ok(!(await readRecords(path)).some(({ requestId }) => requestId === 'forged'))
     assert.equal((await verifyFiles(path)).break, undefined)
