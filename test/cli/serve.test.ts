@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, readFile, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { auditSettings, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
 import { simulatorFor, USER } from '../support/simulator.ts'
 import { runCofre, temporaryFolder } from './run-cofre.ts'
@@ -127,6 +130,19 @@ test('a port that is taken ends the start, and nothing is left open', async (t) 
 
 test('serve does not run under a debugger', async () => {
   const { code, stderr } = await runCofre(['serve'], { NODE_OPTIONS: '--inspect=127.0.0.1:0' })
-  assert.equal(code, 1)
-  assert.match(stderr, /serve does not run under a debugger/)
+  assert.equal(code, 78)
+  assert.match(stderr, /cofre serve: does not run under a debugger/)
+})
+
+test('nor without the launcher', async () => {
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+  for (const option of ['--inspect=127.0.0.1:0', '--heapsnapshot-signal=SIGUSR2']) {
+    const child = spawn(process.execPath, [option, main, 'serve'], {
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')])
+    assert.equal(child.exitCode, 78)
+    assert.match(stderr, /cofre serve: does not run under a debugger/)
+  }
 })

@@ -112,11 +112,11 @@ test('serve does not start with an option that shows or writes what is in its me
   ]
   for (const option of options) {
     const { code, stderr } = await runCofre(['serve'], { NODE_OPTIONS: option })
-    assert.deepEqual([code, stderr.includes('serve does not run')], [1, true], `${option}: ${stderr}`)
+    assert.deepEqual([code, stderr.includes('serve: does not run')], [78, true], `${option}: ${stderr}`)
   }
   for (const name of ['NODE_DEBUG', 'NODE_DEBUG_NATIVE']) {
     const { code, stderr } = await runCofre(['serve'], { [name]: 'stream' })
-    assert.deepEqual([code, stderr.includes(`serve does not run with ${name}`)], [1, true], stderr)
+    assert.deepEqual([code, stderr.includes(`serve: does not run with ${name}`)], [78, true], stderr)
   }
 })
 
