@@ -20,8 +20,11 @@ export interface CommandContext {
  */
 export type Command = (context: CommandContext) => Promise<number>
 
-/** As in sysexits.h: what is wrong is how it was called, or how it was configured. */
-export const EXIT_CODE = { ok: 0, failed: 1, usage: 64, configuration: 78 } as const
+/**
+ * Of every command. It failed, or what it looked at is wrong; it was called wrongly; or it is configured wrongly, as
+ * in sysexits.h: starting it again changes nothing.
+ */
+export const EXIT_CODE = { ok: 0, failed: 1, usage: 2, configuration: 78 } as const
 
 /** The command was called wrongly; the message says how. */
 export class UsageError extends Error {}

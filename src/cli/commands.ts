@@ -26,15 +26,12 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
         import('./audit/audit.ts'),
         import('../service/open-repository.ts'),
       ])
-      return ({ args, ...io }) => auditCommand(args, { ...io, openHeads })
+      return (context) => auditCommand({ ...context, openHeads })
     },
   },
   policy: {
     summary: 'who may do what: check a file, explain a decision (policy help)',
-    load: async () => {
-      const { policyCommand } = await import('./policy/policy.ts')
-      return ({ args, ...io }) => policyCommand(args, io)
-    },
+    load: async () => (await import('./policy/policy.ts')).policyCommand,
   },
   version: {
     summary: 'the version',

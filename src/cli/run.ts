@@ -33,8 +33,12 @@ export const run = async ({ argv, ...context }: RunContext): Promise<number> => 
   }
 }
 
-/** One line for each thing that is wrong; a stack only where nobody foresaw the error. */
-const explain = (name: string, error: unknown, complain: (line: string) => void): number => {
+/**
+ * One line for each thing that is wrong; a stack only where nobody foresaw the error.
+ *
+ * @returns the exit code
+ */
+export const explain = (name: string, error: unknown, complain: (line: string) => void): number => {
   if (error instanceof UsageError) {
     complain(`cofre ${name}: ${error.message}`)
     return EXIT_CODE.usage

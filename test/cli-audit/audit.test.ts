@@ -5,16 +5,15 @@ import { basename, join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseAuditKey } from '../../src/adapters/audit/audit-key.ts'
-import { auditCommand } from '../../src/cli/audit/audit.ts'
 import { entryOf, KEY, openLog } from '../adapters/audit/support.ts'
-import { keepingIo, temporaryFolder } from './support.ts'
+import { keepingIo, runAudit, temporaryFolder } from './support.ts'
 
 /** A key made by keygen, and a closed log that it signed. */
 const writtenLog = async (t: TestContext) => {
   const folder = await temporaryFolder(t)
   const keyFile = join(folder, 'key.pem')
   const { io, said } = keepingIo()
-  assert.equal(await auditCommand(['keygen', keyFile], io), 0)
+  assert.equal(await runAudit(['keygen', keyFile], io), 0)
   const pem = await readFile(keyFile, 'utf8')
   const publicFile = join(folder, 'key.pub.pem')
   await writeFile(publicFile, said.printed)
@@ -42,13 +41,13 @@ suite('cofre audit keygen', () => {
   test('makes a key for its owner alone, prints its public half, and overwrites nothing', async (t) => {
     const file = join(await temporaryFolder(t), 'key.pem')
     const { io, said } = keepingIo()
-    assert.equal(await auditCommand(['keygen', file], io), 0)
+    assert.equal(await runAudit(['keygen', file], io), 0)
     assert.equal((await stat(file)).mode & 0o777, 0o600)
     const pem = await readFile(file, 'utf8')
     const printed = createPublicKey(said.printed)
     assert.ok(printed.equals(createPublicKey(parseAuditKey(pem))))
     assert.ok(!said.printed.includes('PRIVATE'))
-    assert.equal(await auditCommand(['keygen', file], io), 1)
+    assert.equal(await runAudit(['keygen', file], io), 1)
     assert.equal(await readFile(file, 'utf8'), pem)
     assert.match(said.complaints, /EEXIST/)
   })
@@ -59,7 +58,7 @@ suite('cofre audit verify', () => {
     const { files, publicFile, head } = await writtenLog(t)
     for (const order of [files, files.toReversed()]) {
       const { io, said } = keepingIo()
-      const code = await auditCommand(['verify', ...order, '--key', publicFile], io)
+      const code = await runAudit(['verify', ...order, '--key', publicFile], io)
       assert.equal(code, 0, said.complaints)
       assert.match(said.printed, new RegExp(`good: log instance-1, .*, head ${head.sequence}:${head.hash}`))
       assert.match(said.printed, /intent without outcome: record 3, .* storePrivateKey .* request unfinished/)
@@ -78,12 +77,12 @@ suite('cofre audit verify', () => {
     ] as const
     for (const [environment, options] of ways) {
       const { io, said } = keepingIo(environment)
-      assert.equal(await auditCommand(['verify', ...files, ...options], io), 0, said.complaints)
+      assert.equal(await runAudit(['verify', ...files, ...options], io), 0, said.complaints)
     }
     const other = join(await temporaryFolder(t), 'other.pem')
     const { io, said } = keepingIo({ AUDIT_KEY: pem })
-    assert.equal(await auditCommand(['keygen', other], io), 0)
-    assert.equal(await auditCommand(['verify', ...files, '--key', other], io), 1)
+    assert.equal(await runAudit(['keygen', other], io), 0)
+    assert.equal(await runAudit(['verify', ...files, '--key', other], io), 1)
     assert.match(said.complaints, /BROKEN: .* line 2: checkpoint|BROKEN: .* line 3: checkpoint/)
   })
 
@@ -91,7 +90,7 @@ suite('cofre audit verify', () => {
     const { path, text, files, publicFile } = await writtenLog(t)
     await writeFile(path, text.replace('request 4', 'request X'))
     const { io, said } = keepingIo()
-    const code = await auditCommand(['verify', ...files, '--key', publicFile], io)
+    const code = await runAudit(['verify', ...files, '--key', publicFile], io)
     assert.equal(code, 1)
     assert.match(
       said.complaints,
@@ -107,7 +106,7 @@ suite('cofre audit verify', () => {
         head,
         { ...head, instance: 'elsewhere' },
       ])
-      return { code: await auditCommand(['verify', ...files, '--key', publicFile, ...options], io), ...said }
+      return { code: await runAudit(['verify', ...files, '--key', publicFile, ...options], io), ...said }
     }
     const store = await run('--store', 'sqlite:x')
     assert.deepEqual([store.code, store.opened, store.closed], [0, ['sqlite:x'], 1])
@@ -131,9 +130,9 @@ suite('cofre audit verify', () => {
     const [first] = (await readFile(path, 'utf8')).split('\n')
     const { seq, prev } = JSON.parse(first as string) as { seq: number; prev: string }
     const { io } = keepingIo()
-    assert.equal(await auditCommand(['verify', path, '--key', publicFile], io), 1)
+    assert.equal(await runAudit(['verify', path, '--key', publicFile], io), 1)
     const after = ['--after', `${seq - 1}:${prev}`]
-    assert.equal(await auditCommand(['verify', path, '--key', publicFile, ...after], io), 0)
+    assert.equal(await runAudit(['verify', path, '--key', publicFile, ...after], io), 0)
   })
 
   test('verifies several logs in one call', async (t) => {
@@ -145,10 +144,10 @@ suite('cofre audit verify', () => {
     const key = join(folder, 'key.pem')
     await writeFile(key, KEY.export({ type: 'pkcs8', format: 'pem' }))
     const { io, said } = keepingIo()
-    assert.equal(await auditCommand(['verify', path, other.path, '--key', key], io), 0)
+    assert.equal(await runAudit(['verify', path, other.path, '--key', key], io), 0)
     assert.match(said.printed, /log instance-1.*log instance-2/s)
     assert.equal(
-      await auditCommand(['verify', path, other.path, '--key', key, '--head', `1:${'0'.repeat(64)}`], io),
+      await runAudit(['verify', path, other.path, '--key', key, '--head', `1:${'0'.repeat(64)}`], io),
       2,
     )
   })
@@ -158,7 +157,7 @@ suite('cofre audit verify', () => {
     const whole = await readFile(path)
     await writeFile(path, whole.subarray(0, -20))
     const { io, said } = keepingIo()
-    const verifying = auditCommand(['verify', ...files, '--key', publicFile], io)
+    const verifying = runAudit(['verify', ...files, '--key', publicFile], io)
     await sleep(50)
     await appendFile(path, whole.subarray(-20))
     assert.equal(await verifying, 0, said.complaints)
@@ -182,13 +181,13 @@ suite('cofre audit verify', () => {
     ]
     for (const argv of wrong) {
       const { io, said } = keepingIo()
-      assert.equal(await auditCommand(argv, io), 2, argv.join(' '))
+      assert.equal(await runAudit(argv, io), 2, argv.join(' '))
       assert.match(said.complaints, /^cofre audit/)
     }
     const { io, said } = keepingIo()
-    assert.equal(await auditCommand(['verify', `${path}.missing`, ...key], io), 1)
+    assert.equal(await runAudit(['verify', `${path}.missing`, ...key], io), 1)
     assert.match(said.complaints, /ENOENT/)
-    assert.equal(await auditCommand(['help'], io), 0)
+    assert.equal(await runAudit(['help'], io), 0)
     assert.match(said.printed, /cofre audit verify FILE/)
   })
 })
@@ -200,14 +199,14 @@ suite('cofre audit tail', () => {
     await log.record(entryOf({ requestId: 'two \u001b[2J', outcome: 'forbidden' }))
     await log.close()
     const { io, said } = keepingIo()
-    assert.equal(await auditCommand(['tail', path, '-n', '1'], io), 0)
+    assert.equal(await runAudit(['tail', path, '-n', '1'], io), 0)
     assert.match(
       said.printed,
       /^ +5 2\S+ getPrivateKey forbidden by wallet at 127.0.0.1 pub=xpub source=user/,
     )
     assert.ok(!said.printed.includes('\u001b'), 'no control characters reach the terminal')
     assert.equal(said.printed.split('\n').length, 2)
-    assert.equal(await auditCommand(['tail', path, '--checkpoints'], io), 0)
+    assert.equal(await runAudit(['tail', path, '--checkpoints'], io), 0)
     assert.match(said.printed, /checkpoint instance=instance-1/)
   })
 
@@ -215,7 +214,7 @@ suite('cofre audit tail', () => {
     const { log, path } = await openLog(t)
     const stop = Promise.withResolvers<void>()
     const { io, said } = keepingIo({}, [], stop.promise)
-    const tailing = auditCommand(['tail', path, '--follow'], io)
+    const tailing = runAudit(['tail', path, '--follow'], io)
     while (!said.printed.includes('opened')) await sleep(5)
     await log.record(entryOf({ requestId: 'comes later' }))
     while (!said.printed.includes('comes later')) await sleep(5)

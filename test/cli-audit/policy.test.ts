@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
-import { policyCommand } from '../../src/cli/policy/policy.ts'
+import { run as runCommand } from '../../src/cli/run.ts'
 import { keepingIo, temporaryFolder } from './support.ts'
 
 const FINGERPRINT = 'ab'.repeat(32)
@@ -33,7 +33,7 @@ const policyFile = async (t: TestContext, policy: unknown = POLICY): Promise<str
 
 const run = async (...argv: readonly string[]) => {
   const { io, said } = keepingIo()
-  return { code: await policyCommand(argv, io), ...said }
+  return { code: await runCommand({ ...io, argv: ['policy', ...argv] }), ...said }
 }
 
 suite('cofre policy check', () => {

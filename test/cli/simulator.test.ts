@@ -82,7 +82,7 @@ test('what is wrong with its options is said, and how it is called', async (t) =
   ]
   for (const [args, expected] of cases) {
     const { code, stderr } = await runCofre(['simulator', ...args])
-    assert.equal(code, 64, args.join(' '))
+    assert.equal(code, 2, args.join(' '))
     assert.match(stderr, expected)
   }
   const elsewhere = await runCofre(['simulator', '--host', '0.0.0.0'])

@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { publicKeySha256 } from '../../domain/wrapping.ts'
-import { AUDIT_EXIT, type AuditIo, CalledWrongly } from './io.ts'
-import { parseOptions } from './options.ts'
+import { EXIT_CODE, UsageError } from '../command.ts'
+import { parseOptions } from '../options.ts'
+import type { AuditContext } from './context.ts'
 
 export const KEYGEN_USAGE = `cofre audit keygen [FILE]
   Makes an Ed25519 key for AUDIT_KEY, writes it to FILE (audit-key.pem), readable by its owner alone, and prints
@@ -12,18 +13,18 @@ export const KEYGEN_USAGE = `cofre audit keygen [FILE]
 const DEFAULT_FILE = 'audit-key.pem'
 const OWNER_ONLY = 0o600
 
-export const keygen = async (argv: readonly string[], { print, complain }: AuditIo): Promise<number> => {
-  const { values, positionals } = parseOptions(argv, { out: { type: 'string' } })
+export const keygen = async ({ args, print, complain }: AuditContext): Promise<number> => {
+  const { values, positionals } = parseOptions(args, { out: { type: 'string' } })
   const [file = values.out ?? DEFAULT_FILE, ...more] = positionals
-  if (more.length > 0) throw new CalledWrongly('only one FILE can be given')
+  if (more.length > 0) throw new UsageError('only one FILE can be given')
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   try {
     writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { flag: 'wx', mode: OWNER_ONLY })
   } catch (error) {
     complain(`cofre audit keygen: ${file} can't be made (${(error as NodeJS.ErrnoException).code})`)
-    return AUDIT_EXIT.bad
+    return EXIT_CODE.failed
   }
   print(publicKey.export({ type: 'spki', format: 'pem' }) as string)
   complain(`${file}: SHA-256 of the public half ${publicKeySha256(publicKey)}`)
-  return AUDIT_EXIT.good
+  return EXIT_CODE.ok
 }

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readLines } from '../../adapters/audit/verify/read-lines.ts'
-import { AUDIT_EXIT, type AuditIo, CalledWrongly } from './io.ts'
-import { parseOptions } from './options.ts'
+import { EXIT_CODE, UsageError } from '../command.ts'
+import { oneFile, parseOptions } from '../options.ts'
+import type { AuditContext } from './context.ts'
 import { tellRecord } from './tell-record.ts'
 
 export const TAIL_USAGE = `cofre audit tail FILE [--lines N] [--follow] [--checkpoints]
@@ -19,11 +20,10 @@ const POLL_MS = 500
 
 const sizeOf = async (file: string): Promise<number> => (await stat(file)).size
 
-export const tail = async (argv: readonly string[], io: AuditIo): Promise<number> => {
-  const { values, positionals } = parseOptions(argv, OPTIONS)
-  const [file, ...more] = positionals
-  if (file === undefined || more.length > 0) throw new CalledWrongly('one FILE must be given')
-  if (!/^\d{1,6}$/.test(values.lines)) throw new CalledWrongly('--lines must be a whole number')
+export const tail = async (context: AuditContext): Promise<number> => {
+  const { values, positionals } = parseOptions(context.args, OPTIONS)
+  const file = oneFile(positionals)
+  if (!/^\d{1,6}$/.test(values.lines)) throw new UsageError('--lines must be a whole number')
 
   /** Records from a line on. @returns the number of the line after the last */
   const readFrom = async (from: number, take: (text: string) => void): Promise<number> => {
@@ -43,9 +43,9 @@ export const tail = async (argv: readonly string[], io: AuditIo): Promise<number
       last.push(text)
       if (last.length > Number(values.lines)) last.shift()
     })
-    for (const text of last) io.print(text)
+    for (const text of last) context.print(text)
     let stopped = !values.follow
-    const stop = io.stopped.then(() => {
+    const stop = context.stopped.then(() => {
       stopped = true
     })
     while (!stopped) {
@@ -53,14 +53,14 @@ export const tail = async (argv: readonly string[], io: AuditIo): Promise<number
       const now = await sizeOf(file)
       // Smaller: the file was put aside, and the next one began.
       if (now < size) next = 1
-      if (now !== size) next = await readFrom(next, io.print)
+      if (now !== size) next = await readFrom(next, context.print)
       size = now
     }
-    return AUDIT_EXIT.good
+    return EXIT_CODE.ok
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException
     if (path === undefined) throw error
-    io.complain(`cofre audit tail: ${path} can't be read (${code})`)
-    return AUDIT_EXIT.bad
+    context.complain(`cofre audit tail: ${path} can't be read (${code})`)
+    return EXIT_CODE.failed
   }
 }

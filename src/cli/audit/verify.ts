@@ -3,8 +3,9 @@ import type { Position } from '../../adapters/audit/record.ts'
 import { groupLogs } from '../../adapters/audit/verify/group-logs.ts'
 import { type VerifiedLog, type VerifyOptions, verifyLog } from '../../adapters/audit/verify/verify-log.ts'
 import { KmsError } from '../../domain/errors.ts'
-import { AUDIT_EXIT, type AuditIo, CalledWrongly } from './io.ts'
-import { parseOptions } from './options.ts'
+import { EXIT_CODE, UsageError } from '../command.ts'
+import { parseOptions } from '../options.ts'
+import type { AuditContext } from './context.ts'
 import { trustedKey } from './public-key.ts'
 
 export const VERIFY_USAGE = `cofre audit verify FILE... [--key PUB] [--store URL | --head SEQ:HASH] [--after SEQ:HASH]
@@ -27,7 +28,7 @@ const parsePosition = (option: string, text: string | undefined): Position | und
   if (text === undefined) return undefined
   const [, digits, hash] = /^(\d{1,15}):([0-9a-fA-F]{64})$/.exec(text) ?? []
   if (digits === undefined || hash === undefined) {
-    throw new CalledWrongly(`${option} must be SEQ:HASH: a record's number and 64 hexadecimal digits`)
+    throw new UsageError(`${option} must be SEQ:HASH: a record's number and 64 hexadecimal digits`)
   }
   return { sequence: Number(digits), hash: hash.toLowerCase() }
 }
@@ -48,13 +49,13 @@ type Heads = NonNullable<VerifyOptions['heads']>
 
 const headsOf = async (
   { store, head }: { readonly store?: string | undefined; readonly head?: string | undefined },
-  { openHeads, environment }: AuditIo,
+  { openHeads, environment }: AuditContext,
 ): Promise<Heads | undefined> => {
   const given = parsePosition('--head', head)
   if (given !== undefined) return [given]
   if (store === undefined) return undefined
   const url = store === '' ? environment.DATABASE_URL : store
-  if (url === undefined || url === '') throw new CalledWrongly('--store: DATABASE_URL is not set')
+  if (url === undefined || url === '') throw new UsageError('--store: DATABASE_URL is not set')
   const opened = await openHeads(url)
   try {
     return await opened.listAuditHeads()
@@ -63,20 +64,20 @@ const headsOf = async (
   }
 }
 
-export const verify = async (argv: readonly string[], io: AuditIo): Promise<number> => {
-  const { values, positionals: files } = parseOptions(argv, OPTIONS)
-  if (files.length === 0) throw new CalledWrongly('no FILE is given')
+export const verify = async (context: AuditContext): Promise<number> => {
+  const { values, positionals: files } = parseOptions(context.args, OPTIONS)
+  if (files.length === 0) throw new UsageError('no FILE is given')
   if (values.store !== undefined && values.head !== undefined) {
-    throw new CalledWrongly('--store and --head exclude each other')
+    throw new UsageError('--store and --head exclude each other')
   }
   const after = parsePosition('--after', values.after)
-  const publicKey = trustedKey(values.key, io)
+  const publicKey = trustedKey(values.key, context)
   try {
     // The heads first: a log that grows meanwhile only gets further than they say.
-    const heads = await headsOf(values, io)
+    const heads = await headsOf(values, context)
     const logs = await groupLogs(files)
     if (logs.length > 1 && (values.head !== undefined || after !== undefined)) {
-      throw new CalledWrongly(`the files are of ${logs.length} logs; --head and --after are of one`)
+      throw new UsageError(`the files are of ${logs.length} logs; --head and --after are of one`)
     }
     const options = {
       publicKey,
@@ -87,22 +88,22 @@ export const verify = async (argv: readonly string[], io: AuditIo): Promise<numb
     const seen = new Set<string>()
     for (const log of logs) {
       const verified = await verifyFinished(log, options)
-      report(verified, log, io)
+      report(verified, log, context)
       good &&= verified.break === undefined
       if (verified.instance !== undefined) seen.add(verified.instance)
     }
-    remarks(heads, seen, io)
-    return good ? AUDIT_EXIT.good : AUDIT_EXIT.bad
+    remarks(heads, seen, context)
+    return good ? EXIT_CODE.ok : EXIT_CODE.failed
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException
-    if (KmsError.is(error)) io.complain(`cofre audit verify: --store: ${error.message}`)
-    else if (path !== undefined) io.complain(`cofre audit verify: ${path} can't be read (${code})`)
+    if (KmsError.is(error)) context.complain(`cofre audit verify: --store: ${error.message}`)
+    else if (path !== undefined) context.complain(`cofre audit verify: ${path} can't be read (${code})`)
     else throw error
-    return AUDIT_EXIT.bad
+    return EXIT_CODE.failed
   }
 }
 
-const report = (verified: VerifiedLog, files: readonly string[], { print, complain }: AuditIo): void => {
+const report = (verified: VerifiedLog, files: readonly string[], { print, complain }: AuditContext): void => {
   const { records, instance = 'without a name', end, openIntents, break: found } = verified
   for (const { sequence, time, operation, pub, source, requestId } of openIntents) {
     print(
@@ -119,7 +120,7 @@ const report = (verified: VerifiedLog, files: readonly string[], { print, compla
   complain(`log ${instance} is vouched for up to record ${end.sequence}`)
 }
 
-const remarks = (heads: Heads | undefined, seen: ReadonlySet<string>, { print }: AuditIo): void => {
+const remarks = (heads: Heads | undefined, seen: ReadonlySet<string>, { print }: AuditContext): void => {
   if (heads === undefined) {
     print("Without --store or --head it can't be excluded that the log was cut off at a checkpoint.\n")
     return

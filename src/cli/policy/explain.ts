@@ -2,8 +2,8 @@ import { readPolicyFile } from '../../adapters/policy/policy-file.ts'
 import { OPERATIONS, type OperationName } from '../../domain/caller.ts'
 import { normalizeFingerprint, type Policy, type PolicyClient, refusalReason } from '../../domain/policy.ts'
 import { type KeyDescription, SOURCES } from '../../domain/private-key.ts'
-import { CalledWrongly, type CommandIo } from '../audit/io.ts'
-import { parseOptions } from '../audit/options.ts'
+import { type CommandContext, EXIT_CODE, UsageError } from '../command.ts'
+import { oneFile, parseOptions } from '../options.ts'
 
 export const EXPLAIN_USAGE = `cofre policy explain FILE --client CLIENT --operation OPERATION [--source S] [--coin C] [--type T]
   Says whether a client may do something, and why. Exit code 0: it may; 1: it may not.
@@ -22,7 +22,7 @@ const OPTIONS = {
 
 const oneOf = <T extends string>(option: string, text: string | undefined, allowed: readonly T[]): T => {
   const found = allowed.find((value) => value === text)
-  if (found === undefined) throw new CalledWrongly(`${option} must be one of ${allowed.join(', ')}`)
+  if (found === undefined) throw new UsageError(`${option} must be one of ${allowed.join(', ')}`)
   return found
 }
 
@@ -46,11 +46,10 @@ const restrictions = (
 
 const ABOUT_KEYS: readonly OperationName[] = ['storePrivateKey', 'getPrivateKey']
 
-export const explain = async (argv: readonly string[], { print }: CommandIo): Promise<number> => {
-  const { values, positionals } = parseOptions(argv, OPTIONS)
-  const [file, ...more] = positionals
-  if (file === undefined || more.length > 0) throw new CalledWrongly('one FILE must be given')
-  if (values.client === undefined) throw new CalledWrongly('--client must be given')
+export const explain = async ({ args, print }: CommandContext): Promise<number> => {
+  const { values, positionals } = parseOptions(args, OPTIONS)
+  const file = oneFile(positionals)
+  if (values.client === undefined) throw new UsageError('--client must be given')
   const operation = oneOf('--operation', values.operation, OPERATIONS)
   const key: Partial<KeyDescription> = {
     ...(values.source === undefined ? {} : { source: oneOf('--source', values.source, SOURCES) }),
@@ -61,12 +60,12 @@ export const explain = async (argv: readonly string[], { print }: CommandIo): Pr
   const client = findClient(document.clients, policy, values.client)
   if (client === undefined) {
     print(`refused: ${values.client} is no client of this policy\n`)
-    return 1
+    return EXIT_CODE.failed
   }
   const reason = refusalReason(client, operation, key)
   if (reason !== undefined) {
     print(`refused: client ${client.name}: ${reason}\n`)
-    return 1
+    return EXIT_CODE.failed
   }
   print(`allowed: client ${client.name} may call ${operation}\n`)
   const still = ABOUT_KEYS.includes(operation) ? restrictions(client, key) : []
@@ -74,5 +73,5 @@ export const explain = async (argv: readonly string[], { print }: CommandIo): Pr
   if (operation === 'decryptDataKey') {
     print(`  only data keys made for ${policy.callerNamed(client.name)?.opensDataKeysOf.join(', ')}\n`)
   }
-  return 0
+  return EXIT_CODE.ok
 }
