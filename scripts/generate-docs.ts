@@ -5,11 +5,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { policyJsonSchema } from '../src/adapters/policy/policy-schema.ts'
 import { configurationDocument } from './generate-configuration.ts'
 import { errorsDocument } from './generate-errors.ts'
+import { openApiDocument } from './generate-openapi.ts'
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 const DOCUMENTS: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/configuration.md': configurationDocument,
   'docs/errors.md': errorsDocument,
-  'docs/policy.schema.json': () => `${JSON.stringify(policyJsonSchema(), null, 2)}\n`,
+  'docs/openapi.json': () => json(openApiDocument()),
+  'docs/policy.schema.json': () => json(policyJsonSchema()),
 }
 
 const urlOf = (path: string): URL => new URL(`../${path}`, import.meta.url)
