@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { run } from './cli/run.ts'
 import { stopSignal } from './cli/stop-signals.ts'
-import { errorFields } from './http/errors/error-fields.ts'
+import { errorFields } from './domain/error-fields.ts'
 
 const STANDARD_ERROR = 2
 

@@ -1,3 +1,5 @@
+import { OwnError } from './own-error.ts'
+
 /**
  * Every way in which the domain refuses or fails, with the one text a caller may read.
  * The set is closed: a new code does not compile until the HTTP table maps it.
@@ -36,7 +38,7 @@ export interface KmsErrorOptions {
 }
 
 /** The only error that leaves a use case on purpose. `message` may be shown to the caller. */
-export class KmsError extends Error {
+export class KmsError extends OwnError {
   readonly code: KmsErrorCode
   readonly subject: Readonly<Record<string, string>>
 

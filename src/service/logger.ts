@@ -1,5 +1,5 @@
 import { destination, type Logger, pino } from 'pino'
-import { errorFields } from '../http/errors/error-fields.ts'
+import { errorFields } from '../domain/error-fields.ts'
 
 export type ServiceLogger = Logger
 

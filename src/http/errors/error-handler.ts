@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { errorFields } from '../../domain/error-fields.ts'
 import { KmsError } from '../../domain/errors.ts'
 import { classify } from './classify.ts'
-import { errorFields } from './error-fields.ts'
 import { PROBLEM_MEDIA_TYPE, problem } from './problem.ts'
 
 /**

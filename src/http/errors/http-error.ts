@@ -1,3 +1,5 @@
+import { OwnError } from '../../domain/own-error.ts'
+
 /**
  * What only HTTP can get wrong; everything else is a KmsError. The set is closed like that of the domain, and
  * no code stands in both.
@@ -31,7 +33,7 @@ export interface HttpErrorOptions {
   readonly cause?: unknown
 }
 
-export class HttpError extends Error {
+export class HttpError extends OwnError {
   readonly code: HttpErrorCode
   readonly retryAfter: number | undefined
 

@@ -1,5 +1,4 @@
-import { KmsError } from '../../domain/errors.ts'
-import { HttpError } from './http-error.ts'
+import { OwnError } from './own-error.ts'
 
 const MAX_TEXT = 500
 const MAX_CAUSES = 5
@@ -26,7 +25,7 @@ const frames = (stack: string | undefined): readonly string[] =>
 const describe = (error: unknown, expected: boolean): ErrorFields => {
   if (!(error instanceof Error)) return { name: typeof error }
   const { code } = error as { code?: unknown }
-  const known = error instanceof KmsError || error instanceof HttpError
+  const known = error instanceof OwnError
   const quotes = error instanceof SyntaxError
   return {
     name: error.name,
@@ -42,7 +41,7 @@ export const errorFields = (error: unknown): readonly ErrorFields[] => {
   let expected = false
   for (let next = error; next !== undefined && chain.length < MAX_CAUSES; ) {
     chain.push(describe(next, expected))
-    expected ||= next instanceof KmsError || next instanceof HttpError
+    expected ||= next instanceof OwnError
     next = next instanceof Error ? next.cause : undefined
   }
   return chain
