@@ -12,7 +12,7 @@ import {
   type VerifyOptions,
   verifyLog,
 } from '../../../src/adapters/audit/verify/verify-log.ts'
-import { entryOf, KEY, openLog, PUBLIC_KEY, writeFile } from './support.ts'
+import { entryOf, KEY, openLog, PUBLIC_KEY, readFile, writeFile } from './support.ts'
 
 const TIME = new Date('2026-01-01T00:00:00.000Z')
 
@@ -202,6 +202,26 @@ suite('an audit log that was tampered with', () => {
       { numRuns: 200 },
     )
   })
+})
+
+test('what stands behind the last checkpoint opens and closes no intent', async (t) => {
+  const { log, path } = await openLog(t)
+  const store = (requestId: string, phase: 'intent' | 'outcome') =>
+    log.record(entryOf({ requestId, phase, operation: 'storePrivateKey' }))
+  await store('a', 'intent')
+  await store('a', 'outcome')
+  await store('b', 'intent')
+  await log.close()
+  const lines = (await readFile(path, 'utf8')).split(/(?<=\n)/)
+  const intentsIn = async (kept: number) => {
+    await writeFile(path, lines.slice(0, kept).join(''))
+    const { openIntents } = await verifyLog([path], { publicKey: PUBLIC_KEY })
+    return openIntents.map(({ requestId }) => requestId)
+  }
+  assert.deepEqual(await intentsIn(8), ['b'])
+  assert.deepEqual(await intentsIn(7), [], 'nobody vouches for the last intent')
+  assert.deepEqual(await intentsIn(5), ['a'], 'nobody vouches for the outcome')
+  assert.deepEqual(await intentsIn(3), [])
 })
 
 test('intents without outcome are found', async (t) => {

@@ -53,6 +53,8 @@ class Broken extends Error {
 class Verification {
   readonly #options: VerifyOptions
   readonly #intents = new OpenIntents()
+  /** Behind the last checkpoint, so that nobody vouches for them yet. */
+  #unsigned: StoredRecord[] = []
   /** Hashes of the records that the heads name. */
   readonly #known = new Map<number, string>()
   #last: Position
@@ -78,10 +80,14 @@ class Verification {
     if (record === undefined) throw new Broken(number, 'this is not a record')
     this.#checkOrder(file, number, record)
     if (record.kind === 'checkpoint') this.#checkpoint(number, line, record)
-    this.#intents.see(record)
     this.#last = { sequence: record.seq, hash: sha256(bytes) }
     this.#line = { number, file }
-    if (record.kind === 'checkpoint') this.end = this.#last
+    this.#unsigned.push(record)
+    if (record.kind === 'checkpoint') {
+      for (const vouchedFor of this.#unsigned) this.#intents.see(vouchedFor)
+      this.#unsigned = []
+      this.end = this.#last
+    }
     const wanted = this.#options.heads?.some(({ sequence }) => sequence === record.seq)
     if (wanted) this.#known.set(record.seq, this.#last.hash)
     this.records++
