@@ -125,7 +125,7 @@ const disconnect = async (client: MongoClient, deadlineMs: number): Promise<void
 }
 
 /**
- * Connects, and makes what is missing in an empty database.
+ * Connects, and makes what is missing in an empty database, if it may.
  *
  * @throws KmsError `start_refused` for a URL or credentials that can't work, or a database that is newer than this
  *   program or another's; `store_unavailable` if the store does not answer before the deadline
@@ -133,6 +133,7 @@ const disconnect = async (client: MongoClient, deadlineMs: number): Promise<void
 export const openMongoKeyRepository = async ({
   url,
   logger,
+  mayCreate = true,
   deadlineMs = DEADLINE_MS,
   maxPoolSize = MAX_POOL_SIZE,
   maxQueue = MAX_QUEUE,
@@ -142,7 +143,7 @@ export const openMongoKeyRepository = async ({
   try {
     await within(
       deadlineMs,
-      client.connect().then(() => checkSchema(collections)),
+      client.connect().then(() => checkSchema(collections, mayCreate)),
     )
   } catch (error) {
     void disconnect(client, deadlineMs)

@@ -5,6 +5,8 @@ export interface MongoOptions {
   /** `mongodb://` or `mongodb+srv://`: hosts, credentials, TLS and the database's name, `cofre` where it has none. */
   readonly url: string
   readonly logger: Logger
+  /** Whether what is missing in an empty database is made; true. */
+  readonly mayCreate?: boolean
   /** Milliseconds that a call may take. The default outlasts the election of a new primary, as a rule. */
   readonly deadlineMs?: number
   /** Connections to each server. */

@@ -31,11 +31,12 @@ const create = async ({ schema, privateKeys }: Collections): Promise<void> => {
 }
 
 /**
- * Brings an empty database to the current schema version.
+ * Brings an empty database to the current schema version, if it may.
  *
- * @throws KmsError `start_refused` if the database is newer than this program, or another program's
+ * @throws KmsError `start_refused` if the database is newer than this program, another program's, or empty and must
+ *   stay so
  */
-export const checkSchema = async (collections: Collections): Promise<void> => {
+export const checkSchema = async (collections: Collections, mayCreate: boolean): Promise<void> => {
   let version = await storedVersion(collections)
   if (version === undefined) {
     const used = await holdsDocuments(collections)
@@ -43,7 +44,10 @@ export const checkSchema = async (collections: Collections): Promise<void> => {
     version = await storedVersion(collections)
     if (version === undefined && used)
       throw refused('holds private keys or root keys that Cofre did not write')
-    if (version === undefined) return await create(collections)
+    if (version === undefined) {
+      if (!mayCreate) throw refused('was not made by Cofre')
+      return await create(collections)
+    }
   }
   if (version > SCHEMA_VERSION) {
     const both = `has schema version ${version}, and this program knows versions up to ${SCHEMA_VERSION}`

@@ -18,6 +18,8 @@ import { WorkerClient } from './worker-client.ts'
 export interface SqliteOptions {
   /** The database's file; its folder is made if it is missing. */
   readonly path: string
+  /** Whether it is made if it is missing; true. */
+  readonly mayCreate?: boolean
   /** Milliseconds that a call may take. */
   readonly deadlineMs?: number
   /** Calls that may wait at once; each may hold a row. */
@@ -135,14 +137,15 @@ class SqliteKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
 }
 
 /**
- * Opens the file, made with mode 0600 if it is missing.
+ * Opens the file, made with mode 0600 if it is missing and may be made.
  *
- * @throws KmsError `start_refused` if it is no database of this program or of a newer one's, or cannot be written;
+ * @throws KmsError `start_refused` if it is no database of this program or of a newer one's, or cannot be written, or is missing and may not be made;
  *   `store_unavailable` if another process keeps it locked
  */
 export const openSqliteKeyRepository = async ({
   path,
+  mayCreate = true,
   deadlineMs = DEADLINE_MS,
   maxQueue = MAX_QUEUE,
 }: SqliteOptions): Promise<KeyRepositoryPort & AuditHeadRepository> =>
-  new SqliteKeyRepository(await WorkerClient.open({ path: resolve(path), deadlineMs, maxQueue }))
+  new SqliteKeyRepository(await WorkerClient.open({ path: resolve(path), mayCreate, deadlineMs, maxQueue }))

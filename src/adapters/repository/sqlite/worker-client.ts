@@ -5,6 +5,8 @@ import { WorkerThread } from './worker-thread.ts'
 
 export interface WorkerClientOptions {
   readonly path: string
+  /** Whether the file is made if it is missing. */
+  readonly mayCreate: boolean
   /** Milliseconds that a call may take. */
   readonly deadlineMs: number
   /** Calls that may wait at once. */
@@ -52,7 +54,7 @@ export class WorkerClient {
   /** @throws KmsError `start_refused`, `store_unavailable` */
   static async open(options: WorkerClientOptions): Promise<WorkerClient> {
     const client = new WorkerClient(options)
-    const thread = client.#start(true)
+    const thread = client.#start(options.mayCreate)
     try {
       await within(OPEN_DEADLINE_MS, thread.opened)
       return client
