@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseAuditKey } from '../../src/adapters/audit/audit-key.ts'
+import { openHeads } from '../../src/service/open-repository.ts'
 import { entryOf, KEY, openLog } from '../adapters/audit/support.ts'
 import { keepingIo, runAudit, temporaryFolder } from './support.ts'
 
@@ -102,15 +103,11 @@ suite('cofre audit verify', () => {
     const { path, text, files, publicFile, head } = await writtenLog(t)
     const lines = text.split(/(?<=\n)/)
     const run = async (...options: readonly string[]) => {
-      const { io, said } = keepingIo({ DATABASE_URL: 'sqlite:from-environment' }, [
-        head,
-        { ...head, instance: 'elsewhere' },
-      ])
+      const { io, said } = keepingIo({ DATABASE_URL: 'sqlite:from-environment' }, [head])
       return { code: await runAudit(['verify', ...files, '--key', publicFile, ...options], io), ...said }
     }
     const store = await run('--store', 'sqlite:x')
     assert.deepEqual([store.code, store.opened, store.closed], [0, ['sqlite:x'], 1])
-    assert.match(store.printed, /other logs, which were not verified: elsewhere/)
     assert.deepEqual((await run('--store', '')).opened, ['sqlite:from-environment'])
     assert.equal((await run('--head', `${head.sequence}:${head.hash}`)).code, 0)
     await writeFile(path, lines.slice(0, -2).join(''))
@@ -123,6 +120,58 @@ suite('cofre audit verify', () => {
       assert.equal(cut.code, 1)
       assert.match(cut.complaints, /its end was cut off/)
     }
+  })
+
+  test('misses every log that the store knows, or those that are named', async (t) => {
+    const { files, publicFile, head } = await writtenLog(t)
+    const known = [head, { ...head, instance: 'elsewhere \u001b[2J' }]
+    const run = async (...options: readonly string[]) => {
+      const { io, said } = keepingIo({}, known)
+      const args = ['verify', ...files, '--key', publicFile, '--store', 'sqlite:x', ...options]
+      return { code: await runAudit(args, io), ...said }
+    }
+    const all = await run()
+    assert.equal(all.code, 1, 'a log that was removed as a whole is a cut')
+    assert.match(all.complaints, /BROKEN: log elsewhere .* has no file here/)
+    assert.ok(!all.complaints.includes('\u001b'))
+    const one = await run('--log', head.instance)
+    assert.equal(one.code, 0, one.complaints)
+    assert.match(one.printed, /Not asked for: the logs elsewhere/)
+    const other = await run('--log', head.instance, '--log', 'never')
+    assert.equal(other.code, 1)
+    assert.match(other.complaints, /BROKEN: log never has no file here/)
+  })
+
+  test('shows no control character of a file', async (t) => {
+    const { log, path, heads } = await openLog(t)
+    const wild = 'wild \u001b[2J\u009b \u202e'
+    const identity = { pub: wild, source: 'user' } as const
+    await log.record(
+      entryOf({ phase: 'intent', operation: 'storePrivateKey', requestId: `r ${wild}`, identity }),
+    )
+    await log.close()
+    assert.ok(heads.saved.size > 0)
+    const { io, said } = keepingIo({ AUDIT_KEY: KEY.export({ type: 'pkcs8', format: 'pem' }) as string })
+    assert.equal(await runAudit(['verify', path], io), 0)
+    assert.match(said.printed, /intent without outcome: .* pub wild .*, request r wild /)
+    assert.doesNotMatch(said.printed.replaceAll('\n', ''), /\p{C}/u)
+  })
+
+  test('makes no store where the one that is named is not', async (t) => {
+    const { files, publicFile } = await writtenLog(t)
+    const folder = join(await temporaryFolder(t), 'typo')
+    const { io, said } = keepingIo()
+    const args = [
+      'verify',
+      ...files,
+      '--key',
+      publicFile,
+      '--store',
+      `sqlite:${join(folder, 'cofre.sqlite')}`,
+    ]
+    assert.equal(await runAudit(args, { ...io, openHeads }), 1)
+    assert.match(said.complaints, /--store: The database .*typo.* cannot be opened/)
+    await assert.rejects(stat(folder), { code: 'ENOENT' })
   })
 
   test('takes the later files alone with the end of the earlier ones', async (t) => {
@@ -177,6 +226,7 @@ suite('cofre audit verify', () => {
       ['verify', path, ...key, '--store', ''],
       ['verify', path, ...key, '--store', 'sqlite:x', '--head', `1:${'0'.repeat(64)}`],
       ['verify', path, ...key, '--unknown'],
+      ['verify', path, ...key, '--log', 'instance-1'],
       ['destroy', path],
     ]
     for (const argv of wrong) {

@@ -1,6 +1,4 @@
-/** Control characters could rewrite what a terminal shows. */
-const printable = (value: unknown): string =>
-  (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).replaceAll(/\p{C}/gu, '\uFFFD')
+import { printable } from './printable.ts'
 
 interface AnyRecord {
   readonly seq?: unknown

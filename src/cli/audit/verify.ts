@@ -6,13 +6,16 @@ import { KmsError } from '../../domain/errors.ts'
 import { EXIT_CODE, UsageError } from '../command.ts'
 import { parseOptions } from '../options.ts'
 import type { AuditContext } from './context.ts'
+import { printable } from './printable.ts'
 import { trustedKey } from './public-key.ts'
 
-export const VERIFY_USAGE = `cofre audit verify FILE... [--key PUB] [--store URL | --head SEQ:HASH] [--after SEQ:HASH]
-  Verifies all files of a log, in any order: chain, signatures, numbers. Exit code 0: as it was written; 1: not,
+export const VERIFY_USAGE = `cofre audit verify FILE... [--key PUB] [--store URL [--log NAME]... | --head SEQ:HASH] [--after SEQ:HASH]
+  Verifies all files of one or more logs, in any order: chain, signatures, numbers. Exit code 0: as it was written; 1: not,
   or not to its end; 2: called wrongly.
   --key PUB         the only key that is trusted: PEM file, or the base64 of one (the public half of AUDIT_KEY)
-  --store URL       the store that keeps the log's head: sqlite:PATH or mongodb://... ("" for DATABASE_URL)
+  --store URL       the store that keeps the log's head: sqlite:PATH or mongodb://... ("" for DATABASE_URL);
+                    every log that it knows must be among the files
+  --log NAME        only this log of the store must be; may be given several times
   --head SEQ:HASH   a head known from elsewhere, such as the service log
   --after SEQ:HASH  the log's earlier files are archived; this is the last record of the last of them
 `
@@ -20,6 +23,7 @@ export const VERIFY_USAGE = `cofre audit verify FILE... [--key PUB] [--store URL
 const OPTIONS = {
   key: { type: 'string' },
   store: { type: 'string' },
+  log: { type: 'string', multiple: true },
   head: { type: 'string' },
   after: { type: 'string' },
 } as const
@@ -70,6 +74,7 @@ export const verify = async (context: AuditContext): Promise<number> => {
   if (values.store !== undefined && values.head !== undefined) {
     throw new UsageError('--store and --head exclude each other')
   }
+  if (values.log !== undefined && values.store === undefined) throw new UsageError('--log needs --store')
   const after = parsePosition('--after', values.after)
   const publicKey = trustedKey(values.key, context)
   try {
@@ -92,7 +97,15 @@ export const verify = async (context: AuditContext): Promise<number> => {
       good &&= verified.break === undefined
       if (verified.instance !== undefined) seen.add(verified.instance)
     }
-    remarks(heads, seen, context)
+    if (values.store === undefined && values.head === undefined) {
+      context.print(
+        "Without --store or --head it can't be excluded that the log was cut off at a checkpoint.\n",
+      )
+    }
+    if (values.store !== undefined) {
+      const known = heads?.flatMap(({ instance }) => instance ?? []) ?? []
+      good = tellMissing({ known, seen, wanted: values.log ?? known }, context) && good
+    }
     return good ? EXIT_CODE.ok : EXIT_CODE.failed
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException
@@ -106,27 +119,32 @@ export const verify = async (context: AuditContext): Promise<number> => {
 const report = (verified: VerifiedLog, files: readonly string[], { print, complain }: AuditContext): void => {
   const { records, instance = 'without a name', end, openIntents, break: found } = verified
   for (const { sequence, time, operation, pub, source, requestId } of openIntents) {
-    print(
-      `intent without outcome: record ${sequence}, ${time}, ${operation} pub ${pub} source ${source}, request ${requestId}\n`,
-    )
+    const what = printable(`${time}, ${operation} pub ${pub} source ${source}, request ${requestId}`)
+    print(`intent without outcome: record ${sequence}, ${what}\n`)
   }
+  const log = printable(instance)
   if (found === undefined) {
-    print(
-      `good: log ${instance}, ${files.length} files, ${records} records, head ${end.sequence}:${end.hash}\n`,
-    )
+    print(`good: log ${log}, ${files.length} files, ${records} records, head ${end.sequence}:${end.hash}\n`)
     return
   }
-  complain(`BROKEN: ${found.file} line ${found.line}: ${found.reason}`)
-  complain(`log ${instance} is vouched for up to record ${end.sequence}`)
+  complain(`BROKEN: ${found.file} line ${found.line}: ${printable(found.reason)}`)
+  complain(`log ${log} is vouched for up to record ${end.sequence}`)
 }
 
-const remarks = (heads: Heads | undefined, seen: ReadonlySet<string>, { print }: AuditContext): void => {
-  if (heads === undefined) {
-    print("Without --store or --head it can't be excluded that the log was cut off at a checkpoint.\n")
-    return
+interface LogNames {
+  /** To the store. */
+  readonly known: readonly string[]
+  readonly seen: ReadonlySet<string>
+  readonly wanted: readonly string[]
+}
+
+/** Whoever removes a whole log cuts it too. @returns whether none is missing */
+const tellMissing = ({ known, seen, wanted }: LogNames, { print, complain }: AuditContext): boolean => {
+  const missing = wanted.filter((name) => !seen.has(name))
+  for (const name of missing) {
+    complain(`BROKEN: log ${printable(name)} has no file here: give all its files, or name others with --log`)
   }
-  const others = heads.flatMap(({ instance }) =>
-    instance === undefined || seen.has(instance) ? [] : [instance],
-  )
-  if (others.length > 0) print(`The store knows other logs, which were not verified: ${others.join(', ')}\n`)
+  const others = known.filter((name) => !seen.has(name) && !wanted.includes(name))
+  if (others.length > 0) print(`Not asked for: the logs ${others.map(printable).join(', ')} of the store\n`)
+  return missing.length === 0
 }
