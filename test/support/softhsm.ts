@@ -99,8 +99,8 @@ export interface FaultyToken extends SoftHsmToken {
   hang(name: CryptokiFunction): Promise<void>
   /** So many calls end the process. */
   crash(name: CryptokiFunction, times?: number): Promise<void>
-  /** The next call returns this CK_RV. */
-  fail(name: CryptokiFunction, code: number): Promise<void>
+  /** The next calls, one if nothing else is said, return this CK_RV. */
+  fail(name: CryptokiFunction, code: number, times?: number): Promise<void>
   /** The token says that it locks at the next wrong PIN. */
   warnOfFinalTry(): Promise<void>
   /** How many faults are still to be met. */
@@ -108,6 +108,8 @@ export interface FaultyToken extends SoftHsmToken {
   /** Takes them back. */
   clear(): Promise<void>
   logins(): Promise<number>
+  /** Calls of C_Decrypt. */
+  decryptions(): Promise<number>
 }
 
 const SOURCE = fileURLToPath(new URL('./softhsm/faulty.c', import.meta.url))
@@ -123,7 +125,7 @@ export const faultyToken = async (scope: Scope): Promise<FaultyToken> => {
   const at = (name: string): string => join(faults, name)
   const waiting = async (): Promise<readonly string[]> =>
     (await readdir(faults)).filter((name) => /\.(hang|crash|error)/.test(name))
-  await writeFile(at('logins'), '')
+  for (const name of ['logins', 'decryptions']) await writeFile(at(name), '')
   return {
     ...token,
     library,
@@ -132,12 +134,17 @@ export const faultyToken = async (scope: Scope): Promise<FaultyToken> => {
     crash: async (name, times = 1) => {
       for (let number = 0; number < times; number++) await writeFile(at(`${name}.crash.${number}`), '')
     },
-    fail: (name, code) => writeFile(at(`${name}.error`), String(code)),
+    fail: async (name, code, times = 1) => {
+      for (let number = 0; number < times; number++) {
+        await writeFile(at(`${name}.error.${number}`), String(code))
+      }
+    },
     warnOfFinalTry: () => writeFile(at('C_GetTokenInfo.final-try'), ''),
     pending: async () => (await waiting()).length,
     clear: async () => {
       for (const name of await waiting()) await rm(at(name), { force: true })
     },
     logins: async () => (await readFile(at('logins'))).length,
+    decryptions: async () => (await readFile(at('decryptions'))).length,
   }
 }

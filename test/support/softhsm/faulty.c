@@ -1,8 +1,8 @@
 /*
  * A PKCS#11 library that passes everything on to SoftHSM (COFRE_SOFTHSM), and misbehaves where a file in the folder
- * COFRE_FAULTS says so: FUNCTION.hang.N, FUNCTION.crash.N (N from 0 to 9), or FUNCTION.error with a number in it.
+ * COFRE_FAULTS says so: FUNCTION.hang.N, FUNCTION.crash.N, or FUNCTION.error.N with a number in it (N from 0 to 9).
  * Each file works once.
- * Every call of C_Login leaves a byte in the file `logins`. FUNCTION.final-try sets the flag of that name for good.
+ * Every call of C_Login leaves a byte in the file `logins`, of C_Decrypt in `decryptions`. FUNCTION.final-try sets the flag of that name for good.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -20,26 +20,33 @@ static const char *file_of(char path[1024], const char *name, const char *suffix
   return path;
 }
 
-static int take(const char *name, const char *kind) {
+/* Reads the number in a file before taking it away, where there is one. */
+static int take(const char *name, const char *kind, unsigned long *value) {
   char path[1024], suffix[32];
   for (int number = 0; number < 10; number++) {
     snprintf(suffix, sizeof suffix, ".%s.%d", kind, number);
-    if (unlink(file_of(path, name, suffix)) == 0) return 1;
+    FILE *file = fopen(file_of(path, name, suffix), "r");
+    if (file == NULL) continue;
+    if (fscanf(file, "%lu", value) != 1) *value = CKR_GENERAL_ERROR;
+    fclose(file);
+    if (unlink(path) == 0) return 1;
   }
   return 0;
 }
 
-static CK_RV misbehave(const char *name) {
+static int count(const char *name) {
   char path[1024];
-  if (take(name, "hang"))
+  int file = open(file_of(path, name, ""), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  if (file < 0 || write(file, "x", 1) != 1) return 0;
+  return close(file) == 0;
+}
+
+static CK_RV misbehave(const char *name) {
+  unsigned long code;
+  if (take(name, "hang", &code))
     for (;;) pause();
-  if (take(name, "crash")) raise(SIGSEGV);
-  FILE *file = fopen(file_of(path, name, ".error"), "r");
-  if (file == NULL) return CKR_OK;
-  unsigned long code = CKR_GENERAL_ERROR;
-  if (fscanf(file, "%lu", &code) != 1) code = CKR_GENERAL_ERROR;
-  fclose(file);
-  return unlink(path) == 0 ? code : CKR_OK;
+  if (take(name, "crash", &code)) raise(SIGSEGV);
+  return take(name, "error", &code) ? code : CKR_OK;
 }
 
 #define FAULTY(NAME, PARAMETERS, ARGUMENTS)      \
@@ -68,15 +75,18 @@ FAULTY(C_SetAttributeValue,
        (session, object, template, count))
 FAULTY(C_DecryptInit, (CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key),
        (session, mechanism, key))
-FAULTY(C_Decrypt,
-       (CK_SESSION_HANDLE session, CK_BYTE_PTR block, CK_ULONG length, CK_BYTE_PTR out, CK_ULONG_PTR outLength),
-       (session, block, length, out, outLength))
+
+static CK_RV faulty_C_Decrypt(CK_SESSION_HANDLE session, CK_BYTE_PTR block, CK_ULONG length, CK_BYTE_PTR out,
+                              CK_ULONG_PTR outLength) {
+  if (!count("decryptions")) return CKR_GENERAL_ERROR;
+  CK_RV fault = misbehave("C_Decrypt");
+  /* An error ends the operation that C_DecryptInit began: so the real one is carried out all the same. */
+  CK_RV result = real->C_Decrypt(session, block, length, out, outLength);
+  return fault == CKR_OK ? result : fault;
+}
 
 static CK_RV faulty_C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG length) {
-  char path[1024];
-  int file = open(file_of(path, "logins", ""), O_WRONLY | O_CREAT | O_APPEND, 0600);
-  if (file < 0 || write(file, "x", 1) != 1) return CKR_GENERAL_ERROR;
-  close(file);
+  if (!count("logins")) return CKR_GENERAL_ERROR;
   CK_RV fault = misbehave("C_Login");
   return fault == CKR_OK ? real->C_Login(session, user, pin, length) : fault;
 }

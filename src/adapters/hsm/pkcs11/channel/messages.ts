@@ -18,6 +18,8 @@ export const REQUEST = {
   makeDataKey: 8,
   /** session, label, id, algorithm, block, mask; answers with the masked value, or no field: no such key */
   unwrap: 9,
+  /** session, label, id, algorithm; refused where the token does not show that it opens what is good */
+  prove: 10,
 } as const
 
 export type RequestKind = (typeof REQUEST)[keyof typeof REQUEST]

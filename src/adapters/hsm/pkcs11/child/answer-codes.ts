@@ -23,13 +23,17 @@ export const NO_SUCH_PADDING = new Set([
   'CKR_MECHANISM_PARAM_INVALID',
 ])
 
-/** The block does not open. SoftHSM says CKR_GENERAL_ERROR, which elsewhere may mean anything. */
-export const DOES_NOT_OPEN = new Set([
+/** The block does not open: it says so itself. */
+export const REFUSES_BLOCK = new Set([
   ...NO_SUCH_PADDING,
   'CKR_DATA_INVALID',
   'CKR_DATA_LEN_RANGE',
   'CKR_ENCRYPTED_DATA_INVALID',
   'CKR_ENCRYPTED_DATA_LEN_RANGE',
-  'CKR_FUNCTION_FAILED',
-  'CKR_GENERAL_ERROR',
 ])
+
+/**
+ * Those, and two that may mean anything: SoftHSM's word for a bad block, and a network HSM's library's for an HSM
+ * that is away. They count only on a session that has just shown that it opens a good block.
+ */
+export const MAY_REFUSE_BLOCK = new Set([...REFUSES_BLOCK, 'CKR_FUNCTION_FAILED', 'CKR_GENERAL_ERROR'])

@@ -1,6 +1,9 @@
+import { systemRandom } from '../../../../domain/random.ts'
 import type { WrappingAlgorithm } from '../../../../domain/root-key.ts'
+import { SecretBytes } from '../../../../domain/secret-bytes.ts'
+import { opensWhatItWraps } from '../../../../domain/self-test.ts'
 import { MASK_BYTES, ownBuffer, wipe } from '../channel/messages.ts'
-import { DOES_NOT_OPEN, NO_SUCH_PADDING, NOT_READABLE, STALE } from './answer-codes.ts'
+import { MAY_REFUSE_BLOCK, NO_SUCH_PADDING, NOT_READABLE, REFUSES_BLOCK, STALE } from './answer-codes.ts'
 import { type Cryptoki, call, type Handle, readAttributes } from './cryptoki.ts'
 import { isOneOf, tagged } from './refusal.ts'
 import type { RootKeys } from './root-keys.ts'
@@ -10,6 +13,11 @@ const DATA_KEY_BYTES = 32
 const EMPTY = Buffer.alloc(0)
 /** CKZ_DATA_SPECIFIED: of OAEP's label, which is empty. */
 const DATA_SPECIFIED = 1
+
+interface RootKeyName {
+  readonly label: string
+  readonly id: Buffer
+}
 
 /** Data keys, made in the token and opened there. */
 export class DataKeys {
@@ -34,33 +42,61 @@ export class DataKeys {
   }
 
   /**
-   * The receiver wipes.
+   * The receiver wipes. Anything but a data key counts only after `prove`.
    *
    * @returns nothing in it for what does not open; undefined if there is no such root key
    */
   async unwrap(
     session: Handle,
-    rootKey: { readonly label: string; readonly id: Buffer },
+    rootKey: RootKeyName,
     algorithm: WrappingAlgorithm,
     block: Buffer,
   ): Promise<Buffer | undefined> {
-    const begun = this.#begin(session, rootKey, algorithm)
-    if (begun === 'begun') return await this.#finish(session, block)
+    const opened = await this.#open(session, rootKey, algorithm, block, MAY_REFUSE_BLOCK)
+    if (opened === undefined) this.#token.confirmPresence(session)
+    return opened
+  }
+
+  /**
+   * Has the token open a good block, wrapped here with the root key's public half. That it refuses this one by a
+   * clear word is an answer, too: it does not do the padding.
+   *
+   * @throws the token's error, or Refused: nothing that it said just now counts
+   */
+  async prove(session: Handle, rootKey: RootKeyName, algorithm: WrappingAlgorithm): Promise<void> {
     this.#token.confirmPresence(session)
+    const found = this.#rootKeys.find(session, rootKey.label, rootKey.id)
+    if (found === undefined) return
+    await opensWhatItWraps(found.publicKey, algorithm, systemRandom, async (wrapped) => {
+      const opened = await this.#open(session, rootKey, algorithm, wrapped, REFUSES_BLOCK)
+      return SecretBytes.take(opened ?? EMPTY)
+    })
+  }
+
+  /** @param refusals the codes that are taken for the block's fault */
+  async #open(
+    session: Handle,
+    rootKey: RootKeyName,
+    algorithm: WrappingAlgorithm,
+    block: Buffer,
+    refusals: ReadonlySet<string>,
+  ): Promise<Buffer | undefined> {
+    const begun = this.#begin(session, rootKey, algorithm)
+    if (begun === 'begun') return await this.#finish(session, block, refusals)
     return begun === 'no-such-key' ? undefined : EMPTY
   }
 
   #begin(
     session: Handle,
-    rootKey: { readonly label: string; readonly id: Buffer },
+    rootKey: RootKeyName,
     algorithm: WrappingAlgorithm,
     mayBeStale = true,
   ): 'begun' | 'no-such-key' | 'no-such-padding' {
-    const key = this.#rootKeys.find(session, rootKey.label, rootKey.id)
-    if (key === undefined) return 'no-such-key'
+    const found = this.#rootKeys.find(session, rootKey.label, rootKey.id)
+    if (found === undefined) return 'no-such-key'
     const mechanism = this.#mechanism(algorithm)
     try {
-      call('C_DecryptInit', () => this.#cryptoki.library.C_DecryptInit(session, mechanism, key))
+      call('C_DecryptInit', () => this.#cryptoki.library.C_DecryptInit(session, mechanism, found.privateKey))
       return 'begun'
     } catch (error) {
       if (isOneOf(error, NO_SUCH_PADDING)) return 'no-such-padding'
@@ -71,7 +107,7 @@ export class DataKeys {
   }
 
   /** In a thread of the pool: other sessions go on meanwhile. */
-  async #finish(session: Handle, block: Buffer): Promise<Buffer> {
+  async #finish(session: Handle, block: Buffer, refusals: ReadonlySet<string>): Promise<Buffer> {
     const room = ownBuffer(MASK_BYTES)
     try {
       const opened = await this.#cryptoki.library.C_DecryptAsync(session, block, room)
@@ -79,11 +115,10 @@ export class DataKeys {
       result.set(opened)
       return result
     } catch (error) {
-      if (!isOneOf(error, DOES_NOT_OPEN)) throw tagged('C_Decrypt', error)
-      this.#token.confirmPresence(session)
+      if (!isOneOf(error, refusals)) throw tagged('C_Decrypt', error)
       return EMPTY
     } finally {
-      // Both stay alive until here: the thread writes to them.
+      // Both stay alive until here: the thread reads the one and writes to the other.
       wipe(room, block)
     }
   }

@@ -86,14 +86,21 @@ const makeDataKey = (fields: Fields): Reply => {
   return masked(dataKeys.make(token.session(number(fields, 0))), field(fields, 1))
 }
 
-const unwrap = async (fields: Fields): Promise<Reply> => {
-  const { token, dataKeys } = at()
+const unwrapping = (fields: Fields) => {
   const algorithm = text(fields, 3)
   if (!isWrappingAlgorithm(algorithm)) throw new RangeError('an unknown wrapping algorithm')
   const rootKey = { label: text(fields, 1), id: field(fields, 2) }
-  const session = token.session(number(fields, 0))
-  const opened = await dataKeys.unwrap(session, rootKey, algorithm, field(fields, 4))
+  return [at().token.session(number(fields, 0)), rootKey, algorithm] as const
+}
+
+const unwrap = async (fields: Fields): Promise<Reply> => {
+  const opened = await at().dataKeys.unwrap(...unwrapping(fields), field(fields, 4))
   return opened === undefined ? [] : masked(opened, field(fields, 5))
+}
+
+const prove = async (fields: Fields): Promise<Reply> => {
+  await at().dataKeys.prove(...unwrapping(fields))
+  return []
 }
 
 const HANDLERS: Readonly<Record<RequestKind, (fields: Fields) => Reply | Promise<Reply>>> = {
@@ -109,6 +116,7 @@ const HANDLERS: Readonly<Record<RequestKind, (fields: Fields) => Reply | Promise
   [REQUEST.destroyRootKey]: destroyRootKey,
   [REQUEST.makeDataKey]: makeDataKey,
   [REQUEST.unwrap]: unwrap,
+  [REQUEST.prove]: prove,
 }
 
 /** @throws as the token does, or Refused */

@@ -1,8 +1,15 @@
-import { createHash, createPublicKey } from 'node:crypto'
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { type Attributes, type Cryptoki, call, findObjects, type Handle, readAttributes } from './cryptoki.ts'
 import { makePair } from './make-pair.ts'
 import { Refused } from './refusal.ts'
 import type { Token } from './token.ts'
+
+/** A root key as it is used: the token unwraps, and what proves it is wrapped here. */
+export interface FoundRootKey {
+  readonly privateKey: Handle
+  /** Its SHA-256 is the one that was asked for. */
+  readonly publicKey: KeyObject
+}
 
 interface Pair {
   readonly privateKey: Handle
@@ -19,7 +26,7 @@ export class RootKeys {
   readonly #token: Token
   readonly #cryptoki: Cryptoki
   /** Handles are good in all sessions of a process; a token's own keys don't come and go. */
-  readonly #handles = new Map<string, Handle>()
+  readonly #found = new Map<string, FoundRootKey>()
 
   constructor(token: Token) {
     this.#token = token
@@ -52,23 +59,26 @@ export class RootKeys {
     return privateKey === undefined ? undefined : this.#read(session, privateKey).spki
   }
 
-  /** Its private half, looked up once. */
-  find(session: Handle, label: string, id: Buffer): Handle | undefined {
+  /** Looked up once. */
+  find(session: Handle, label: string, id: Buffer): FoundRootKey | undefined {
     const name = `${label} ${id.toString('hex')}`
-    const known = this.#handles.get(name)
+    const known = this.#found.get(name)
     if (known !== undefined) return known
-    const found = this.#findOne(session, this.#privateKey(label, id), label)
-    if (found === undefined) return undefined
-    if (!this.#read(session, found).id.equals(id)) {
+    const privateKey = this.#findOne(session, this.#privateKey(label, id), label)
+    if (privateKey === undefined) return undefined
+    const pair = this.#read(session, privateKey)
+    if (!pair.id.equals(id)) {
       throw new Refused('keys', `the key ${label} has the id of another public half`)
     }
-    this.#handles.set(name, found)
+    const publicKey = createPublicKey({ key: pair.spki, format: 'der', type: 'spki' })
+    const found = { privateKey, publicKey }
+    this.#found.set(name, found)
     return found
   }
 
   /** What was found before may be gone. */
   forget(): void {
-    this.#handles.clear()
+    this.#found.clear()
   }
 
   /** The private half last: what is left of it is found again. */
