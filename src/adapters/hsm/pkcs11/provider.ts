@@ -45,7 +45,8 @@ export const provider: HsmProvider<typeof Pkcs11ConfigurationSchema> = {
       choice,
       pin: SecretBytes.fromUtf8(configuration.PKCS11_PIN),
       process: {
-        // Handed on, and read by nobody here: every vendor's library has variables of its own.
+        // The one exception to the rule that no adapter touches the environment: every vendor's library has
+        // variables of its own, which no schema could list. Handed on whole, and read by nobody here.
         environment: process.env,
         threads: configuration.PKCS11_MAX_SESSIONS,
       },
