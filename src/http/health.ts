@@ -1,4 +1,5 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
+import { within } from '../domain/deadline.ts'
 import { SECURITY_HEADERS } from './plugins/security-headers.ts'
 
 const CACHE_MS = 1_000
@@ -15,16 +16,6 @@ export interface HealthDeps {
   readonly now?: () => number
 }
 
-const within = (promise: Promise<boolean>, ms: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), ms)
-    const settle = (ready: boolean): void => {
-      clearTimeout(timer)
-      resolve(ready)
-    }
-    promise.then(settle, () => settle(false))
-  })
-
 /**
  * Asks once for all who ask at a time, and again only when the answer is a second old. One that does not come in
  * time is a no, and nothing more is asked until it has come.
@@ -40,7 +31,7 @@ const cachedReadiness = (ready: () => Promise<boolean>, now: () => number): (() 
       pending = false
       validUntil = now() + CACHE_MS
     })
-    answer = within(asked, DEADLINE_MS)
+    answer = within(DEADLINE_MS, asked, 'readiness').catch(() => false)
     return answer
   }
 }

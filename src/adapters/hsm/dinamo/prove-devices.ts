@@ -1,6 +1,6 @@
+import { Deadline } from '../../../domain/deadline.ts'
 import { KmsError } from '../../../domain/errors.ts'
 import type { Sleep } from '../../../domain/random.ts'
-import { Deadline } from '../sessions/deadline.ts'
 
 export interface ProveDevicesOptions {
   readonly hosts: readonly string[]

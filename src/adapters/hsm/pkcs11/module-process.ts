@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Duplex } from 'node:stream'
-import { systemTime } from '../sessions/time.ts'
+import { systemTime } from '../../../domain/time.ts'
 import { encodeFrame, type Frame, FrameReader } from './channel/frames.ts'
 import { ownBuffer, REFUSALS, REPLY, type Refusal, type RequestKind, wipe } from './channel/messages.ts'
 import { Pkcs11Fault, refusedFault } from './fault.ts'

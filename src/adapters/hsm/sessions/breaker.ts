@@ -1,4 +1,4 @@
-import { type Chance, systemTime, type Time } from './time.ts'
+import { type Chance, systemTime, type Time } from '../../../domain/time.ts'
 
 /**
  * Why a host is out of service: it failed to connect or answer; it refused the login; it had no room for a

@@ -1,12 +1,12 @@
 import type { Meter } from '@opentelemetry/api'
+import { Deadline, DeadlinePassed, withDeadline } from '../../../domain/deadline.ts'
 import { KmsError } from '../../../domain/errors.ts'
+import { type Chance, systemTime, type Time } from '../../../domain/time.ts'
 import type { Logger } from '../../../ports/logger.port.ts'
-import { Deadline, DeadlinePassed, withDeadline } from './deadline.ts'
 import { Host } from './host.ts'
 import { hostMetrics } from './metrics.ts'
 import { POOL_LIMITS, type PoolLimits } from './pool.ts'
 import { type Classify, HostOutOfService, NoSessionFree, type PooledSession } from './session.ts'
-import { type Chance, systemTime, type Time } from './time.ts'
 
 export interface HostGroupOptions<S extends PooledSession> {
   readonly provider: string

@@ -1,6 +1,7 @@
+import { Deadline, withDeadline } from '../../../domain/deadline.ts'
+import type { Chance, Time } from '../../../domain/time.ts'
 import type { Logger } from '../../../ports/logger.port.ts'
 import { Breaker, type OutOfServiceReason } from './breaker.ts'
-import { Deadline, withDeadline } from './deadline.ts'
 import type { HostMetrics } from './metrics.ts'
 import { type Lease, type PoolLimits, SessionPool } from './pool.ts'
 import {
@@ -10,7 +11,6 @@ import {
   NoSessionFree,
   type PooledSession,
 } from './session.ts'
-import type { Chance, Time } from './time.ts'
 
 export interface HostOptions<S extends PooledSession> {
   /** As it stands in logs, metrics and claims. */

@@ -1,7 +1,7 @@
-import { Deadline, withDeadline } from './deadline.ts'
+import { Deadline, withDeadline } from '../../../domain/deadline.ts'
+import { systemTime, type Time } from '../../../domain/time.ts'
 import { type Classify, HostOutOfService, type PooledSession } from './session.ts'
 import { SessionQueue } from './session-queue.ts'
-import { systemTime, type Time } from './time.ts'
 
 export interface PoolLimits {
   readonly maxSessions: number

@@ -1,4 +1,4 @@
-import type { Deadline } from './deadline.ts'
+import type { Deadline } from '../../../domain/deadline.ts'
 import { NoSessionFree } from './session.ts'
 
 export interface Waiting<L> {

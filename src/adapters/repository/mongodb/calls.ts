@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DeadlinePassed, within } from '../../../domain/deadline.ts'
 import { KmsError } from '../../../domain/errors.ts'
 import { causeOf, errorOf, isPassing } from './failures.ts'
 
@@ -42,13 +43,11 @@ export const persist = async <T>(deadline: Deadline, attempt: () => Promise<T>):
 }
 
 /** Resolves as the work does, or fails when the time is over; the work goes on then, unheard. */
-export const within = async <T>(ms: number, work: Promise<T>): Promise<T> => {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(unavailable(`no answer in ${ms} ms`)), ms)
+export const answerIn = async <T>(ms: number, work: Promise<T>): Promise<T> => {
   try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
+    return await within(ms, work, 'the answer of the store')
+  } catch (error) {
+    throw error instanceof DeadlinePassed ? new KmsError('store_unavailable', { cause: error }) : error
   }
 }
 
@@ -70,7 +69,7 @@ export class Calls {
   async run<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
     if (this.#closed) throw unavailable('the store was closed')
     if (this.#underWay >= this.#maxQueue) throw new KmsError('store_busy')
-    const answer = within(this.#deadlineMs, this.#count(work(new Deadline(this.#deadlineMs))))
+    const answer = answerIn(this.#deadlineMs, this.#count(work(new Deadline(this.#deadlineMs))))
     this.#answers.add(answer)
     try {
       return await answer

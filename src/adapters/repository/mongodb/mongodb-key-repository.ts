@@ -11,7 +11,7 @@ import type {
   RowWrapping,
 } from '../../../ports/key-repository.port.ts'
 import { AuditHeads } from './audit-heads.ts'
-import { Calls, persist, within } from './calls.ts'
+import { answerIn, Calls, persist } from './calls.ts'
 import { newClient, watch } from './client.ts'
 import { type Collections, collectionsOf } from './documents.ts'
 import {
@@ -121,7 +121,7 @@ class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
 
 /** What does not answer is left behind. */
 const disconnect = async (client: MongoClient, deadlineMs: number): Promise<void> => {
-  await within(deadlineMs, client.close()).catch(() => undefined)
+  await answerIn(deadlineMs, client.close()).catch(() => undefined)
 }
 
 /**
@@ -141,7 +141,7 @@ export const openMongoKeyRepository = async ({
   const client = newClient(url, deadlineMs, maxPoolSize)
   const collections = collectionsOf(client.db(databaseNameOf(url), databaseOptions(deadlineMs)))
   try {
-    await within(
+    await answerIn(
       deadlineMs,
       client.connect().then(() => checkSchema(collections, mayCreate)),
     )

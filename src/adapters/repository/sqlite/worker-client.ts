@@ -1,3 +1,4 @@
+import { DeadlinePassed, within } from '../../../domain/deadline.ts'
 import { KmsError } from '../../../domain/errors.ts'
 import { errorOf, unavailable } from './failures.ts'
 import { monotonicMs, type OperationName, type Operations, type Outcome } from './messages.ts'
@@ -23,13 +24,11 @@ const RESTART_INTERVAL_MS = 1_000
 const SHARE_TO_BEGIN = 0.8
 
 /** @throws KmsError `store_unavailable` when the time is over */
-const within = async <T>(ms: number, promise: Promise<T>): Promise<T> => {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(unavailable(new Error(`no answer in ${ms} ms`))), ms)
+const answerIn = async <T>(ms: number, promise: Promise<T>): Promise<T> => {
   try {
-    return await Promise.race([promise, late.promise])
-  } finally {
-    clearTimeout(timer)
+    return await within(ms, promise, 'the answer of the store')
+  } catch (error) {
+    throw error instanceof DeadlinePassed ? unavailable(error) : error
   }
 }
 
@@ -56,7 +55,7 @@ export class WorkerClient {
     const client = new WorkerClient(options)
     const thread = client.#start(options.mayCreate)
     try {
-      await within(OPEN_DEADLINE_MS, thread.opened)
+      await answerIn(OPEN_DEADLINE_MS, thread.opened)
       return client
     } catch (error) {
       void thread.terminate()
@@ -76,7 +75,7 @@ export class WorkerClient {
     this.#running().post({ id, operation, input, until: monotonicMs() + deadlineMs * SHARE_TO_BEGIN })
     const answer = Promise.withResolvers<unknown>()
     this.#waiting.set(id, answer)
-    return (await within(deadlineMs, answer.promise)) as ReturnType<Operations[K]>
+    return (await answerIn(deadlineMs, answer.promise)) as ReturnType<Operations[K]>
   }
 
   /** Idempotent. Waits 5 s for what is under way, at most; what then still waits fails. */
@@ -87,11 +86,11 @@ export class WorkerClient {
 
   async #close(): Promise<void> {
     const underWay = Array.from(this.#waiting.values(), ({ promise }) => promise)
-    await within(CLOSE_DEADLINE_MS, Promise.allSettled(underWay)).catch(() => undefined)
+    await answerIn(CLOSE_DEADLINE_MS, Promise.allSettled(underWay)).catch(() => undefined)
     const thread = this.#thread
     if (thread === undefined) return
     thread.post('close')
-    await within(CLOSE_DEADLINE_MS, thread.exited).catch(() => thread.terminate())
+    await answerIn(CLOSE_DEADLINE_MS, thread.exited).catch(() => thread.terminate())
   }
 
   /** @throws KmsError `store_unavailable` if it ended right after its start, a moment ago */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { Deadline } from '../../../../src/adapters/hsm/sessions/deadline.ts'
 import {
   type Lease,
   POOL_LIMITS,
@@ -8,6 +7,7 @@ import {
   SessionPool,
 } from '../../../../src/adapters/hsm/sessions/pool.ts'
 import { HostOutOfService, NoSessionFree } from '../../../../src/adapters/hsm/sessions/session.ts'
+import { Deadline } from '../../../../src/domain/deadline.ts'
 import { classifyFake, FakeDevice, FakeError, type FakeSession, ManualTime, settled } from './support.ts'
 
 const LONG_MS = 60_000

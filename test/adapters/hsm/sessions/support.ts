@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Classify, PooledSession } from '../../../../src/adapters/hsm/sessions/session.ts'
-import type { Time } from '../../../../src/adapters/hsm/sessions/time.ts'
+import type { Time } from '../../../../src/domain/time.ts'
 import type { Logger } from '../../../../src/ports/logger.port.ts'
 
 /** Stands still until it is told to go on. */

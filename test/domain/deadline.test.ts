@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Deadline, DeadlinePassed, withDeadline } from '../../../../src/adapters/hsm/sessions/deadline.ts'
-import { ManualTime } from './support.ts'
+import { Deadline, DeadlinePassed, withDeadline } from '../../src/domain/deadline.ts'
+import { ManualTime } from '../adapters/hsm/sessions/support.ts'
 
 test('a deadline counts down to nothing', async () => {
   const time = new ManualTime()

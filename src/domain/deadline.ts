@@ -66,3 +66,7 @@ export const withDeadline = <T>(
       },
     )
   })
+
+/** The same, for so many milliseconds from now. */
+export const within = <T>(ms: number, promise: Promise<T>, what: string): Promise<T> =>
+  withDeadline(promise, Deadline.after(ms), what)
