@@ -12,8 +12,6 @@ import { ownReadBuffer } from './memory/own-read-buffer.ts'
 import { scrubStackSoon } from './memory/stack-scrub.ts'
 import { WipedRequest } from './memory/wiped-request.ts'
 
-/** OpenSSL wipes what it decrypted; Node has no constant for it. */
-export const SSL_OP_CLEANSE_PLAINTEXT = 0x2
 const CHECK_INTERVAL = 2_000
 
 export type { TlsOptions }
@@ -47,10 +45,7 @@ export const createServer = (handler: RequestListener, deps: ServerDeps): Server
   const server =
     tls === undefined
       ? createHttpServer(options, listener)
-      : createHttpsServer(
-          { ...tls, ...options, secureOptions: (tls.secureOptions ?? 0) | SSL_OP_CLEANSE_PLAINTEXT },
-          listener,
-        )
+      : createHttpsServer({ ...tls, ...options }, listener)
   server.maxHeadersCount = limits.maxHeadersCount
   server.maxRequestsPerSocket = limits.maxRequestsPerSocket
   server.maxConnections = limits.maxConnections

@@ -1,7 +1,8 @@
 import { constants } from 'node:crypto'
 import type { TlsOptions } from '../server.ts'
-import { SSL_OP_CLEANSE_PLAINTEXT } from '../server.ts'
 
+/** OpenSSL wipes what it decrypted; Node has no constant for it. */
+const SSL_OP_CLEANSE_PLAINTEXT = 0x2
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
 /** AEAD with forward secrecy alone. The server's order counts, and it is the same for both kinds of keys. */
