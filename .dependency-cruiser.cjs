@@ -51,6 +51,9 @@ module.exports = {
     only('simulator', TYPEBOX, '^node_modules/(@peculiar/x509|reflect-metadata)/'),
     // These put the rest together, and know no vendor.
     only('cli', '^src/', TYPEBOX),
+    // What commands share is beside them, not in one of them.
+    reserved('cli/audit', '^src/cli/audit/', '^src/cli/(audit/.+|commands\\.ts)$'),
+    reserved('cli/policy', '^src/cli/policy/', '^src/cli/(policy/.+|commands\\.ts)$'),
     only('service', '^src/', '^node_modules/pino/'),
     rule(
       'top',

@@ -41,6 +41,10 @@ test('nobody but the composition root may import the container', () => {
   planted('src/service/planted.ts', "import 'tsyringe'\n", 'tsyringe-is-reserved')
 })
 
+test('no command takes from the folder of another one', () => {
+  planted('src/cli/policy/planted.ts', "export * from '../audit/printable.ts'\n", 'cli/audit-is-reserved')
+})
+
 test('a dynamic import is an import', () => {
   planted('src/http/planted.ts', "export const f = () => import('mongodb')\n", 'http-imports')
 })
