@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeyIdentity } from '../../src/domain/private-key.ts'
@@ -51,9 +52,13 @@ class Tally {
 /** A killed process leaves an audit log that still verifies against the store. */
 const checkAuditLog = async ({ settings }: Instance): Promise<void> => {
   const { AUDIT_LOG = '', AUDIT_KEY = '', DATABASE_URL = '' } = settings
-  const { code, stdout, stderr } = await runCofre(['audit', 'verify', AUDIT_LOG, '--store', DATABASE_URL], {
-    AUDIT_KEY,
-  })
+  const [opened = ''] = (await readFile(AUDIT_LOG, 'utf8')).split('\n', 1)
+  // Another instance's log, which the store knows as well, has another key.
+  const { instance } = JSON.parse(opened) as { readonly instance: string }
+  const { code, stdout, stderr } = await runCofre(
+    ['audit', 'verify', AUDIT_LOG, '--store', DATABASE_URL, '--log', instance],
+    { AUDIT_KEY },
+  )
   assert.equal(code, 0, stdout + stderr)
 }
 
