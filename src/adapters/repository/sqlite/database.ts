@@ -3,11 +3,12 @@ import { pathToFileURL } from 'node:url'
 import { KmsError } from '../../../domain/errors.ts'
 import { isBusy, isNotADatabase, unavailable } from './failures.ts'
 import { prepareFiles } from './files.ts'
-import type { WorkerOptions } from './messages.ts'
+import { monotonicMs, type WorkerOptions } from './messages.ts'
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './schema.ts'
 
 /** How long opening waits for a lock held elsewhere. */
 const OPEN_BUSY_MS = 5_000
+const OPEN_PAUSE_MS = 20
 
 /** How long one statement waits for a lock; between two, the thread looks after everything else. */
 const STATEMENT_BUSY_MS = 20
@@ -64,14 +65,34 @@ const migrate = (database: DatabaseSync, options: WorkerOptions): void => {
   database.exec('COMMIT')
 }
 
+/** Blocks this thread, which has nothing else to do yet. */
+const pause = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
 /**
  * The database in that file, brought to the current schema version. It reads integers as bigint, since one
  * beyond 2^53 that somebody wrote there is an exception otherwise.
+ *
+ * SQLite's own patience does not cover the moment in which a file gets its write-ahead log: it gives up at once
+ * where two processes open a new file together. So a lock is waited for here, too.
  *
  * @throws KmsError `start_refused` if the file is another program's, no database, of a newer version, or cannot
  *   be written; `store_unavailable` if it stays locked
  */
 export const openDatabase = (options: WorkerOptions): DatabaseSync => {
+  const until = monotonicMs() + OPEN_BUSY_MS
+  for (;;) {
+    try {
+      return tryToOpen(options)
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      if (monotonicMs() >= until) throw unavailable(error)
+      pause(OPEN_PAUSE_MS)
+    }
+  }
+}
+
+/** @throws KmsError `start_refused`, or SQLite's own error where a lock is held elsewhere */
+const tryToOpen = (options: WorkerOptions): DatabaseSync => {
   const { path, mayCreate } = options
   const location = pathToFileURL(path)
   location.search = 'mode=rw'
@@ -86,8 +107,7 @@ export const openDatabase = (options: WorkerOptions): DatabaseSync => {
     return database
   } catch (error) {
     database?.close()
-    if (KmsError.is(error)) throw error
-    if (isBusy(error)) throw unavailable(error)
+    if (KmsError.is(error) || isBusy(error)) throw error
     if (isNotADatabase(error)) throw refused(path, 'is not a Cofre database')
     throw refused(path, `cannot be opened: ${error instanceof Error ? error.message : String(error)}`)
   }
