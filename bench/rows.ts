@@ -14,12 +14,17 @@ import { startService, startSimulatorProcess } from './targets.ts'
 const SIZES = [1_000, 100_000] as const
 const MAX_RATIO = 1.2
 const ROUNDS = 40
-const READS = 100
+const READS = 200
+const HTTP_READS = 40
+/** Reads of each turn that are not counted. */
+const WARM_UP = 20
 const REAL_KEYS = 100
 const FILLED_TOGETHER = 500
 
 type Repository = Awaited<ReturnType<typeof openSqliteKeyRepository>>
 type Read = () => Promise<void>
+/** Has one size measured. */
+type Turn = (measure: (read: Read) => Promise<void>) => Promise<void>
 
 /** As long as a row of a wallet's xprv. */
 const rowNamed = (pub: string, rootKey: string): PrivateKeyRow => ({
@@ -49,36 +54,42 @@ const median = (times: readonly number[]): number =>
   times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN
 
 /** In turns, so that whatever else the machine does meets both alike. @returns p50 of each, in ms */
-const measureInTurns = async (reads: readonly Read[], perRound: number): Promise<readonly number[]> => {
-  const times = reads.map((): number[] => [])
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const [at, read] of reads.entries()) {
-      for (let count = 0; count < perRound; count++) {
-        const began = performance.now()
-        await read()
-        // The first round warms up.
-        if (round > 0) times[at]?.push(performance.now() - began)
-      }
+const measureInTurns = async (turns: readonly Turn[], perTurn: number): Promise<readonly number[]> => {
+  const times = turns.map((): number[] => [])
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [at, turn] of turns.entries()) {
+      await turn(async (read) => {
+        for (let count = -WARM_UP; count < perTurn; count++) {
+          const began = performance.now()
+          await read()
+          if (count >= 0) times[at]?.push(performance.now() - began)
+        }
+      })
     }
   }
   return times.map(median)
 }
 
 const throughAdapter = async (folder: string): Promise<readonly number[]> => {
-  const repositories = await Promise.all(
-    SIZES.map(async (rows) => {
-      const repository = await openSqliteKeyRepository({ path: join(folder, `adapter-${rows}.sqlite`) })
-      await fill(repository, rows, 'r'.repeat(32))
-      return repository
-    }),
+  const files = SIZES.map((rows) => ({ rows, path: join(folder, `adapter-${rows}.sqlite`) }))
+  for (const { rows, path } of files) {
+    const repository = await openSqliteKeyRepository({ path })
+    await fill(repository, rows, 'r'.repeat(32))
+    await repository.close()
+  }
+  // One at a time: of two database threads on two cores, one is always the slower to wake up.
+  const turns = files.map(
+    ({ rows, path }): Turn =>
+      async (measure) => {
+        const repository = await openSqliteKeyRepository({ path })
+        await measure(async () => {
+          const found = await repository.findPrivateKey({ pub: pubOf(randomInt(rows)), source: 'user' })
+          if (found === undefined) throw new Error('a row is missing')
+        })
+        await repository.close()
+      },
   )
-  const reads = repositories.map((repository, at) => async () => {
-    const found = await repository.findPrivateKey({ pub: pubOf(randomInt(SIZES[at] ?? 0)), source: 'user' })
-    if (found === undefined) throw new Error('a row is missing')
-  })
-  const measured = await measureInTurns(reads, READS)
-  await Promise.all(repositories.map((repository) => repository.close()))
-  return measured
+  return await measureInTurns(turns, READS)
 }
 
 const answered = async (url: string, init?: RequestInit): Promise<void> => {
@@ -115,10 +126,12 @@ const throughHttp = async (folder: string): Promise<readonly number[]> => {
       return service
     }),
   )
-  const reads = services.map(({ url }) => async () => {
-    await answered(`${url}/key/${pubOf(-1 - randomInt(REAL_KEYS))}?source=user`)
-  })
-  const measured = await measureInTurns(reads, READS / 4)
+  const turns = services.map(
+    ({ url }): Turn =>
+      (measure) =>
+        measure(() => answered(`${url}/key/${pubOf(-1 - randomInt(REAL_KEYS))}?source=user`)),
+  )
+  const measured = await measureInTurns(turns, HTTP_READS)
   for (const service of services) await service.stop()
   return measured
 }
