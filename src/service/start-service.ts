@@ -16,6 +16,7 @@ import { openAudit } from './open-audit.ts'
 import { openCiphers } from './open-ciphers.ts'
 import { openHsms } from './open-hsms.ts'
 import { openRepository } from './open-repository.ts'
+import { stopOnce } from './stop-once.ts'
 
 export interface RunningService {
   /** Where the four operations are. */
@@ -104,21 +105,11 @@ export const startService = async (
   const fields = { url, health: health.url, instance, provider, rootKey }
   logger.info(fields, processes === 1 ? 'ready' : 'worker ready')
 
-  const opened = resources.move()
-  let stopping: Promise<void> | undefined
-  const stop = async (): Promise<void> => {
-    logger.info({}, 'stopping')
-    await opened.disposeAsync()
-    logger.info({}, 'stopped')
-  }
   return {
     url,
     healthUrl: health.url,
     ready,
     reload: () => access.reload(),
-    stop() {
-      stopping ??= stop()
-      return stopping
-    },
+    stop: stopOnce(resources.move(), logger),
   }
 }

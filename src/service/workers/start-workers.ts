@@ -2,6 +2,7 @@ import type { Configuration } from '../../config/configuration.ts'
 import { openHealth } from '../health.ts'
 import type { ServiceLogger } from '../logger.ts'
 import type { RunningService } from '../start-service.ts'
+import { stopOnce } from '../stop-once.ts'
 import { workerCount } from './divide.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -51,13 +52,6 @@ export const startWorkers = async (
   resources.defer(() => health.endWatch())
   logger.info({ url, health: health.url, workers: count }, 'ready')
 
-  const opened = resources.move()
-  let stopping: Promise<void> | undefined
-  const stop = async (): Promise<void> => {
-    logger.info({}, 'stopping')
-    await opened.disposeAsync()
-    logger.info({}, 'stopped')
-  }
   return {
     url,
     healthUrl: health.url,
@@ -65,9 +59,6 @@ export const startWorkers = async (
     async reload() {
       for (const worker of workers) worker.send({ kind: 'reload' })
     },
-    stop() {
-      stopping ??= stop()
-      return stopping
-    },
+    stop: stopOnce(resources.move(), logger),
   }
 }
