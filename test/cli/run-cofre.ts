@@ -19,10 +19,12 @@ const DEADLINE_MS = 60_000
 export const runCofre = async (
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  cwd: string = process.cwd(),
 ): Promise<Ended> => {
   const { PATH = '' } = process.env
   const child = spawn(process.execPath, [COFRE, ...args], {
     env: { PATH, ...environment },
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: DEADLINE_MS,
   })

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { runCofre } from '../cli/run-cofre.ts'
+import { runCofre, temporaryFolder } from '../cli/run-cofre.ts'
 import { storeBody } from '../memory/support/cases.ts'
 import { type MemoryBench, openMemoryBench } from '../memory/support/memory-bench.ts'
 import { secretText } from '../memory/support/secrets.ts'
@@ -78,6 +78,8 @@ test('a diagnostic report has no secret in it, neither of the environment nor of
   assertFreeOf(report, [secret, prv, ...secretsOf(bench)])
 })
 
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
 const isOpen = async (port: number): Promise<boolean> => {
   const socket = connect(port, '127.0.0.1')
   try {
@@ -99,21 +101,29 @@ test('SIGUSR1 opens no debugger', async (t) => {
   assert.doesNotMatch(service.output.join('\n'), /Debugger listening/)
 })
 
-test('serve does not start with an option that shows or writes what is in its memory', async () => {
+test('serve does not start with an option that shows or writes what is in its memory', async (t) => {
+  // Node.js itself writes its profiles of the start that is refused into the current folder.
+  const folder = await temporaryFolder(t)
   const options = [
     '--inspect=127.0.0.1:0',
     '--inspect_port=0',
     '--heapsnapshot-signal=SIGUSR2',
     '--heapsnapshot-near-heap-limit=1',
     '--heap-prof',
-    '--cpu-prof',
     '--tls-keylog=/dev/null',
     '--trace-tls',
   ]
   for (const option of options) {
-    const { code, stderr } = await runCofre(['serve'], { NODE_OPTIONS: option })
+    const { code, stderr } = await runCofre(['serve'], { NODE_OPTIONS: option }, folder)
     assert.deepEqual([code, stderr.includes('serve: does not run')], [78, true], `${option}: ${stderr}`)
   }
+  // Of the program itself: the profiler's timer may end the launcher in the moment in which it becomes the program.
+  const { status, stderr: complaint } = spawnSync(process.execPath, [MAIN, 'serve'], {
+    env: { PATH: process.env.PATH, NODE_OPTIONS: '--cpu-prof' },
+    cwd: folder,
+    encoding: 'utf8',
+  })
+  assert.deepEqual([status, complaint.includes('serve: does not run')], [78, true], complaint)
   for (const name of ['NODE_DEBUG', 'NODE_DEBUG_NATIVE']) {
     const { code, stderr } = await runCofre(['serve'], { [name]: 'stream' })
     assert.deepEqual([code, stderr.includes(`serve: does not run with ${name}`)], [78, true], stderr)

@@ -6,7 +6,7 @@ import { parseAuditKey } from '../../../src/adapters/audit/audit-key.ts'
 import { loadProvider } from '../../../src/adapters/hsm/provider-registry.ts'
 import { type Configuration, readConfiguration } from '../../../src/config/configuration.ts'
 import { auditSettings } from '../../support/service-process.ts'
-import { simulatorFor, USER } from '../../support/simulator.ts'
+import { dinamoSettings, simulatorFor, USER } from '../../support/simulator.ts'
 import { pemBody } from './pem.ts'
 
 /** A password that stands nowhere else: 16 characters. */
@@ -25,11 +25,7 @@ export const testConfiguration = async (
     HEALTH_BIND: 'off',
     TLS_MODE: 'disabled',
     DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
-    HSM_PROVIDER: 'dinamo',
-    DINAMO_HOST: `127.0.0.1:${simulator.port}`,
-    DINAMO_USERNAME: USER.username,
-    DINAMO_PASSWORD: PASSWORD,
-    DINAMO_CERT_SHA256: simulator.certificateSha256,
+    ...dinamoSettings(simulator, { username: USER.username, password: PASSWORD }),
     ...auditSettings(folder),
   }
   const configuration = await readConfiguration('serve', { environment, loadProvider, parseAuditKey })
