@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeCertificate, type ServerCertificate } from '../../src/simulator/certificate.ts'
 import { auditSettings, startServiceProcess } from '../support/service-process.ts'
-import { simulatorFor, USER } from '../support/simulator.ts'
+import { dinamoSettings, simulatorFor } from '../support/simulator.ts'
 import { runCofre, temporaryFolder } from './run-cofre.ts'
 
 const fingerprintOf = ({ cert }: ServerCertificate): string => new X509Certificate(cert).fingerprint256
@@ -38,11 +38,7 @@ const bench = async (t: TestContext) => {
       }),
     ),
     DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
-    HSM_PROVIDER: 'dinamo',
-    DINAMO_HOST: `127.0.0.1:${simulator.port}`,
-    DINAMO_USERNAME: USER.username,
-    DINAMO_PASSWORD: USER.password,
-    DINAMO_CERT_SHA256: simulator.certificateSha256,
+    ...dinamoSettings(simulator),
     ...auditSettings(folder),
   }
   const ask = async (url: string, path: string, body: object, identity?: ServerCertificate) => {

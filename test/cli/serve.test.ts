@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { auditSettings, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
-import { simulatorFor, USER } from '../support/simulator.ts'
+import { dinamoSettings, simulatorFor } from '../support/simulator.ts'
 import { runCofre, temporaryFolder } from './run-cofre.ts'
 
 type Variables = Readonly<Record<string, string>>
@@ -24,11 +24,7 @@ const settingsFor = async (t: TestContext): Promise<Variables> => {
     HEALTH_BIND: 'off',
     TLS_MODE: 'disabled',
     DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
-    HSM_PROVIDER: 'dinamo',
-    DINAMO_HOST: `127.0.0.1:${simulator.port}`,
-    DINAMO_USERNAME: USER.username,
-    DINAMO_PASSWORD: USER.password,
-    DINAMO_CERT_SHA256: simulator.certificateSha256,
+    ...dinamoSettings(simulator),
     ...auditSettings(folder),
   }
 }

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
-import { once } from 'node:events'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { KeyIdentity } from '../../src/domain/private-key.ts'
 import { openAt, temporaryPath, withDatabase } from '../adapters/repository/sqlite/support.ts'
 import { numbered, type Store } from '../contracts/key-repository/samples.ts'
+import { linesUntilKilled } from '../support/killed-child.ts'
 import { rowNamed } from './sqlite-rows.ts'
 
 const CHILD = fileURLToPath(new URL('./sqlite-kill.child.ts', import.meta.url))
@@ -18,22 +15,8 @@ const MAX_DELAY_MS = 400
 const LIMIT = { timeout: 60_000 + ROUNDS * 10_000 }
 
 /** Runs writers, kills them at a random moment after their first acknowledgment. @returns what was acknowledged */
-const killedRound = async (path: string, round: number): Promise<readonly string[]> => {
-  const child = spawn(process.execPath, [CHILD, path, String(round)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let printed = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    printed += text
-  })
-  const closed = once(child, 'close')
-  await Promise.race([once(child.stdout, 'data'), closed])
-  await sleep(randomInt(MAX_DELAY_MS))
-  child.kill('SIGKILL')
-  const [, signal] = await closed
-  assert.equal(signal, 'SIGKILL', 'the writers ended by themselves')
-  return printed.split('\n').slice(0, -1)
-}
+const killedRound = (path: string, round: number): Promise<readonly string[]> =>
+  linesUntilKilled(CHILD, [path, String(round)], MAX_DELAY_MS)
 
 /** Every row is what its name says it must be. @returns their names */
 const wholeRows = async (store: Store): Promise<readonly string[]> => {

@@ -7,7 +7,7 @@ import { walletRequest } from '../http/support/raw-client.ts'
 import { askTls } from '../http/tls/support/tls-app.ts'
 import { makeAuthority, makeSelfSigned } from '../support/certificates.ts'
 import { auditSettings, startServiceProcess } from '../support/service-process.ts'
-import { simulatorFor, USER } from '../support/simulator.ts'
+import { dinamoSettings, simulatorFor } from '../support/simulator.ts'
 
 test('whoever is refused before anybody knows who it is, is counted in the audit log', async (t) => {
   const folder = await temporaryFolder(t)
@@ -27,11 +27,7 @@ test('whoever is refused before anybody knows who it is, is counted in the audit
     SERVER_TLS_KEY_PATH: await write('server.key', server.key),
     CLIENT_CA_CERT_PATH: await write('ca.pem', authority.cert),
     DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
-    HSM_PROVIDER: 'dinamo',
-    DINAMO_HOST: `127.0.0.1:${simulator.port}`,
-    DINAMO_USERNAME: USER.username,
-    DINAMO_PASSWORD: USER.password,
-    DINAMO_CERT_SHA256: simulator.certificateSha256,
+    ...dinamoSettings(simulator),
     ...audit,
   })
   t.after(() => service.kill())

@@ -32,6 +32,18 @@ export const simulatorFor = async (
   return simulator
 }
 
+/** What `cofre serve` is told of a simulator. */
+export const dinamoSettings = (
+  { host, port, certificateSha256 }: Simulator,
+  { username, password }: Credentials = USER,
+) => ({
+  HSM_PROVIDER: 'dinamo',
+  DINAMO_HOST: `${host}:${port}`,
+  DINAMO_USERNAME: username,
+  DINAMO_PASSWORD: password,
+  DINAMO_CERT_SHA256: certificateSha256,
+})
+
 type SdkConnection = Awaited<ReturnType<typeof hsm.connect>>
 
 /** A login with the vendor's client. It has no timer of its own: the caller's test must not depend on one. */

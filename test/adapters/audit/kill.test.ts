@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
-import { once } from 'node:events'
 import { appendFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openSqliteKeyRepository } from '../../../src/adapters/repository/sqlite/sqlite-key-repository.ts'
+import { linesUntilKilled } from '../../support/killed-child.ts'
 import {
   entryOf,
   KEY,
@@ -27,22 +24,9 @@ const ROUNDS = Number(process.env.COFRE_KILL_ROUNDS ?? 6)
 const MAX_DELAY_MS = 300
 
 /** Records from many writers, killed at a random moment. @returns what was acknowledged */
-const killedRound = async (path: string, store: string, round: number): Promise<readonly string[]> => {
+const killedRound = (path: string, store: string, round: number): Promise<readonly string[]> => {
   const pem = KEY.export({ type: 'pkcs8', format: 'pem' }) as string
-  const child = spawn(process.execPath, [CHILD, path, store, String(round), pem], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let printed = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    printed += text
-  })
-  const closed = once(child, 'close')
-  await Promise.race([once(child.stdout, 'data'), closed])
-  await sleep(randomInt(MAX_DELAY_MS))
-  child.kill('SIGKILL')
-  const [, signal] = await closed
-  assert.equal(signal, 'SIGKILL', 'the writers ended by themselves')
-  return printed.split('\n').slice(0, -1)
+  return linesUntilKilled(CHILD, [path, store, String(round), pem], MAX_DELAY_MS)
 }
 
 test(`nothing acknowledged is lost in ${ROUNDS} kills, and the log verifies after each`, async (t) => {

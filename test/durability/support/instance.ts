@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Simulator } from '../../../src/simulator/simulator.ts'
 import { auditSettings, type ServiceProcess, startServiceProcess } from '../../support/service-process.ts'
-import { USER } from '../../support/simulator.ts'
+import { dinamoSettings } from '../../support/simulator.ts'
 
 type Settings = Readonly<Record<string, string>>
 
@@ -43,11 +43,7 @@ export const newInstance = async (
     RATE_LIMIT: 'off',
     WORKERS: '1',
     DATABASE_URL: databaseUrl,
-    HSM_PROVIDER: 'dinamo',
-    DINAMO_HOST: `127.0.0.1:${simulator.port}`,
-    DINAMO_USERNAME: USER.username,
-    DINAMO_PASSWORD: USER.password,
-    DINAMO_CERT_SHA256: simulator.certificateSha256,
+    ...dinamoSettings(simulator),
     ...auditSettings(await temporaryFolder(t)),
     ...more,
   }

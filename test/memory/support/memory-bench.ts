@@ -10,7 +10,7 @@ import { parseToken } from '../../../src/domain/wrapped-data-key.ts'
 import { openSimulatorState } from '../../../src/simulator/state.ts'
 import { makeAuthority } from '../../support/certificates.ts'
 import { auditSettings, type ServiceProcess, startServiceProcess } from '../../support/service-process.ts'
-import { simulatorFor, USER } from '../../support/simulator.ts'
+import { dinamoSettings, simulatorFor } from '../../support/simulator.ts'
 import { type Client, type ClientTls, clientOf } from './client.ts'
 
 const LOG_DEADLINE_MS = 30_000
@@ -88,11 +88,7 @@ export const openMemoryBench = async (
     TLS_MODE: 'disabled',
     RATE_LIMIT: 'off',
     DATABASE_URL: `sqlite:${path}`,
-    HSM_PROVIDER: 'dinamo',
-    DINAMO_HOST: `127.0.0.1:${simulator.port}`,
-    DINAMO_USERNAME: USER.username,
-    DINAMO_PASSWORD: USER.password,
-    DINAMO_CERT_SHA256: simulator.certificateSha256,
+    ...dinamoSettings(simulator),
     ENVELOPE_FORMAT: format,
     ...auditSettings(folder),
     ...secured?.settings,

@@ -10,7 +10,7 @@ import { FaultPlan } from '../../../src/simulator/fault-plan.ts'
 import { runCofre, temporaryFolder } from '../../cli/run-cofre.ts'
 import { makeAuthority, makeSelfSigned } from '../../support/certificates.ts'
 import { auditSettings, type ServiceProcess, startServiceProcess } from '../../support/service-process.ts'
-import { simulatorFor, USER } from '../../support/simulator.ts'
+import { dinamoSettings, simulatorFor } from '../../support/simulator.ts'
 
 const LIMIT_MS = 40_000
 
@@ -43,11 +43,7 @@ const settingsFor = async (t: TestContext, change: Readonly<Record<string, strin
     TLS_MODE: 'disabled',
     WORKERS: '2',
     DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
-    HSM_PROVIDER: 'dinamo',
-    DINAMO_HOST: `127.0.0.1:${simulator.port}`,
-    DINAMO_USERNAME: USER.username,
-    DINAMO_PASSWORD: USER.password,
-    DINAMO_CERT_SHA256: simulator.certificateSha256,
+    ...dinamoSettings(simulator),
     ...auditSettings(folder),
     ...change,
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { suite, type TestContext, test } from 'node:test'
 import { auditSettings, type ServiceProcess, startServiceProcess } from '../../../support/service-process.ts'
-import { simulatorFor, USER } from '../../../support/simulator.ts'
+import { dinamoSettings, simulatorFor } from '../../../support/simulator.ts'
 import { missingSoftHsm, type SoftHsmToken, softHsmToken } from '../../../support/softhsm.ts'
 
 type Variables = Readonly<Record<string, string>>
@@ -19,17 +19,6 @@ const pkcs11Settings = ({ library, label, pin, environment }: SoftHsmToken): Var
   PKCS11_PIN: pin,
   SOFTHSM2_CONF: environment.SOFTHSM2_CONF ?? '',
 })
-
-const dinamoSettings = async (t: TestContext): Promise<Variables> => {
-  const simulator = await simulatorFor(t)
-  return {
-    HSM_PROVIDER: 'dinamo',
-    DINAMO_HOST: `127.0.0.1:${simulator.port}`,
-    DINAMO_USERNAME: USER.username,
-    DINAMO_PASSWORD: USER.password,
-    DINAMO_CERT_SHA256: simulator.certificateSha256,
-  }
-}
 
 interface Place {
   readonly settings: Variables
@@ -104,7 +93,7 @@ suite('the service on a SoftHSM token', { skip: missing }, () => {
 
   test('reads what Dinamo wrote while it writes, and says which provider is missing without it', async (t) => {
     const { settings, database } = await newPlace(t)
-    const dinamo = await dinamoSettings(t)
+    const dinamo = dinamoSettings(await simulatorFor(t))
     const pkcs11 = pkcs11Settings(await softHsmToken(t))
     const before = await start(t, { ...settings, ...dinamo })
     await store(before, 'old')

@@ -87,6 +87,13 @@ suite('a guarded session', TIMEOUT, () => {
     await assertFails(session, session.unwrap(ROOT, block), 'protocol')
   })
 
+  test('does not believe that a good block is bad, where two bad answers differ', async (t) => {
+    const { session, faults, block } = await rootKeyFor(t)
+    faults.next('dataUnenvelop', { kind: 'error', code: 5021 })
+    faults.next('dataUnenvelop', { kind: 'error', code: 5009 })
+    await assertFails(session, session.unwrap(ROOT, block), 'protocol')
+  })
+
   test('does not end with a device that answers a bad block with other bytes each time', async (t) => {
     const { session, faults, block } = await rootKeyFor(t)
     faults.next('dataUnenvelop', { kind: 'error', code: 5021 })
