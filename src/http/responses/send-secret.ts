@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import type { FastifyReply } from 'fastify'
 import type { SecretBytes } from '../../domain/secret-bytes.ts'
 
@@ -6,7 +7,7 @@ import type { SecretBytes } from '../../domain/secret-bytes.ts'
  * Answers 200 with a JSON text that holds key material, and wipes it when the socket has taken it or is gone.
  * The text becomes this function's own.
  *
- * The headers go first and the body in one write of its own: two buffers in one TLS write are joined in a
+ * Over TLS the headers go first and the body in a write of its own: two buffers in one TLS write are joined in a
  * temporary that nobody wipes. Fastify would send both together, so it is bypassed; its `onSend` hooks too.
  */
 export const sendSecretJson = (reply: FastifyReply, json: SecretBytes): FastifyReply => {
@@ -22,10 +23,7 @@ export const sendSecretJson = (reply: FastifyReply, json: SecretBytes): FastifyR
     'content-type': 'application/json; charset=utf-8',
     'content-length': json.length,
   })
-  raw.flushHeaders()
-  raw.write(json.bytes, () => {
-    json[Symbol.dispose]()
-    raw.end()
-  })
+  if (raw.socket instanceof TLSSocket) raw.flushHeaders()
+  raw.end(json.bytes)
   return reply
 }
