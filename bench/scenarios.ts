@@ -16,6 +16,7 @@ export type OperationResults = Readonly<Record<Operation, Measured>>
 /** As long as an xprv. */
 const PRV = `xprv${randomBytes(80).toString('base64url')}`.slice(0, 111)
 const TOKENS = 32
+const WARM_UP_SECONDS = 1
 /** Read in turn; the reference reads each once, because SJCL remembers the passwords that it has seen. */
 const STORED = 192
 
@@ -67,9 +68,11 @@ export const measureOperations = async (
 ): Promise<OperationResults> => {
   let target = first
   const measure = async (next: Load['next'], amount?: number): Promise<Measured> => {
+    const run = newConnections ? loadWithNewConnections : load
+    // Measured is a program that has been compiled, as for nearly all of its life.
+    if (amount === undefined) await run({ url: target.url, seconds: WARM_UP_SECONDS, next })
     if (target.probe !== undefined) await askProbe(target.probe)
-    const wanted = { url: target.url, seconds, next, ...(amount === undefined ? {} : { amount }) }
-    const result = await (newConnections ? loadWithNewConnections(wanted) : load(wanted))
+    const result = await run({ url: target.url, seconds, next, ...(amount === undefined ? {} : { amount }) })
     const loopDelayP99Ms = target.probe && (await askProbe(target.probe)).loopDelayP99Ms
     return { ...result, loopDelayP99Ms: loopDelayP99Ms || undefined }
   }

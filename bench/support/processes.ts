@@ -38,12 +38,12 @@ export const start = async (
   const printed: string[] = []
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const timer = setTimeout(() => reject(new Error(`not ready: ${printed.join('\n')}`)), START_DEADLINE_MS)
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => {
+  const readers = [child.stdout, child.stderr].map((input) =>
+    createInterface({ input }).on('line', (line) => {
       if (printed.length < 100) printed.push(line)
       if (isReady(line)) resolve(line)
-    })
-  }
+    }),
+  )
   child.once('exit', (code) => reject(new Error(`ended with ${code}: ${printed.join('\n')}`)))
   try {
     const line = await promise
@@ -55,6 +55,9 @@ export const start = async (
     }
   } finally {
     clearTimeout(timer)
+    // What it prints under load is taken from it and not looked at.
+    for (const reader of readers) reader.close()
+    for (const stream of [child.stdout, child.stderr]) stream.resume()
   }
 }
 

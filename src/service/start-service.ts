@@ -71,7 +71,7 @@ export const startService = async (
     keyring,
     audit,
     ciphers: await openCiphers(service, logger),
-    cipherConcurrency: Math.ceil(availableParallelism() / processes),
+    cipherConcurrency: Math.ceil(availableParallelism() / processes) + 1,
   })
   const app = resources.adopt(
     buildApp({
