@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { KmsError } from './errors.ts'
 import { isWrappingAlgorithm, MODULUS_BYTES, ROOT_KEY_ID, type WrappingAlgorithm } from './root-key.ts'
 import { SecretBytes } from './secret-bytes.ts'
@@ -42,10 +42,10 @@ export interface ParsedToken extends WrappedDataKey {
 }
 
 /** The binding of a row's token. @param context the canonical encryption context */
-export const rowBinding = (context: Uint8Array): Buffer => createHash('sha256').update(context).digest()
+export const rowBinding = (context: Uint8Array): Buffer => hash('sha256', context, 'buffer')
 
 /** The binding of a client's token. @param owner its name in the policy, empty without one */
-export const clientBinding = (owner: string): Buffer => createHash('sha256').update(owner, 'utf8').digest()
+export const clientBinding = (owner: string): Buffer => hash('sha256', owner, 'buffer')
 
 const taggedText = ({ purpose, rootKeyId, algorithm, binding, wrapped }: WrappedDataKey): string =>
   [

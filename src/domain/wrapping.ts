@@ -1,4 +1,4 @@
-import { constants, createHash, type KeyObject, publicEncrypt } from 'node:crypto'
+import { constants, hash, type KeyObject, publicEncrypt } from 'node:crypto'
 import { MODULUS_BYTES, type WrappingAlgorithm } from './root-key.ts'
 import type { SecretBytes } from './secret-bytes.ts'
 
@@ -14,9 +14,7 @@ export const wrap = (publicKey: KeyObject, algorithm: WrappingAlgorithm, secret:
 
 /** What is stored of a public half: SHA-256 of its SubjectPublicKeyInfo DER, lower-case hex. */
 export const publicKeySha256 = (publicKey: KeyObject): string =>
-  createHash('sha256')
-    .update(publicKey.export({ type: 'spki', format: 'der' }))
-    .digest('hex')
+  hash('sha256', publicKey.export({ type: 'spki', format: 'der' }), 'hex')
 
 /** RSA-2048 with the public exponent 65,537: the only thing that is taken for a root key. */
 export const isRootKeyShape = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean =>

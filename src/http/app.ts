@@ -44,6 +44,7 @@ export interface AppDeps extends Partial<HttpLimits> {
  * means, once, and can't change which route that is.
  */
 const escapePercent = (url: string): string => {
+  if (!url.includes('%')) return url
   const [path = '', ...query] = url.split('?')
   return [path.replaceAll('%', '%25'), ...query].join('?')
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { AuditEntry } from '../../ports/audit-log.port.ts'
 
 export const AUDIT_FORMAT = 'cofre/audit/v1'
@@ -54,7 +54,7 @@ export interface RecordStart {
   readonly kind: string
 }
 
-export const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+export const sha256 = (bytes: string | Uint8Array): string => hash('sha256', bytes, 'hex')
 
 /** Every line begins so: what does not is no audit log and is left alone. */
 export const LINE_START = '{"seq":'

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { KmsError } from '../errors.ts'
 import type { WrappingRootKey } from '../root-keys/root-keyring.ts'
 import type { SecretBytes } from '../secret-bytes.ts'
@@ -25,4 +25,4 @@ export const wrapDataKey = (
   return sealToken({ purpose, rootKeyId: id, algorithm, binding, wrapped }, dataKey)
 }
 
-export const sha256Hex = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')
+export const sha256Hex = (text: string): string => hash('sha256', text, 'hex')

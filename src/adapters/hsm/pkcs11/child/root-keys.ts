@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { type Attributes, type Cryptoki, call, findObjects, type Handle, readAttributes } from './cryptoki.ts'
 import { makePair } from './make-pair.ts'
 import { Refused } from './refusal.ts'
@@ -137,7 +137,7 @@ export class RootKeys {
       type: 'spki',
       format: 'der',
     })
-    return { privateKey, modulus, spki, id: createHash('sha256').update(spki).digest() }
+    return { privateKey, modulus, spki, id: hash('sha256', spki, 'buffer') }
   }
 
   #checkStays(session: Handle, privateKey: Handle, label: string): void {
