@@ -1,51 +1,117 @@
 import { cpus } from 'node:os'
-import { combined, type Limits } from './limits/limits.ts'
-import { type MemoryResult, OPERATIONS, type Operation, type OperationResults } from './scenarios.ts'
+import { combined, PARTS, type Part } from './limits/limits.ts'
+import type { MemoryResult } from './memory.ts'
+import { forEachOperation, type Measured, type Operation } from './subject.ts'
+import { median } from './support/median.ts'
 
-export interface Measurements {
-  readonly limits: Limits
-  readonly http: OperationResults
-  readonly reference: OperationResults
-  readonly ours: OperationResults
-  readonly reconnecting: OperationResults
-  readonly a256gcm: OperationResults
-  /** Milliseconds from the start of `node` until it listens. */
+/** What is measured side by side, round after round. */
+export const SUBJECTS = ['ours', 'reference', 'oursTls', 'referenceTls', 'a256gcm', 'http'] as const
+export type SubjectName = (typeof SUBJECTS)[number]
+
+const TITLES: Readonly<Record<SubjectName, string>> = {
+  reference: 'the reference',
+  ours: 'cofre',
+  referenceTls: 'the reference, a new TLS connection for each request',
+  oursTls: 'cofre, a new TLS connection for each request',
+  a256gcm: 'cofre, ENVELOPE_FORMAT=a256gcm',
+  http: 'bare Fastify, constant answers',
+}
+
+/** One operation in one round: the parts it consists of, and every subject, one right after the other. */
+export interface Round {
+  readonly operation: Operation
+  readonly parts: Readonly<Partial<Record<Part, number>>>
+  readonly results: Readonly<Record<SubjectName, Measured>>
+}
+
+/** The one that it is held against comes last, so that the two are measured one after the other. */
+export const PARTS_OF: Readonly<Record<Operation, readonly Part[]>> = {
+  store: ['insert', 'generate', 'pbkdf2'],
+  read: ['unwrap', 'pbkdf2'],
+  generateDataKey: ['generate'],
+  decryptDataKey: ['unwrap'],
+}
+
+/** The part that an operation is held against alone. */
+const MAIN_PART: Readonly<Partial<Record<Operation, Part>>> = {
+  store: 'pbkdf2',
+  read: 'pbkdf2',
+  decryptDataKey: 'unwrap',
+}
+
+interface Measurements {
+  readonly rounds: readonly Round[]
+  /** Milliseconds from the start of `node` until it is ready. */
   readonly start: number
   readonly memory: MemoryResult | undefined
 }
 
-export interface Report extends Measurements {
+type OperationResults = Readonly<Record<Operation, Measured>>
+
+/** Medians of the rounds; a ratio is the median of the ratios in each round. */
+export interface Report extends Record<SubjectName, OperationResults> {
   readonly machine: string
+  readonly rounds: number
+  /** Operations a second of each part alone. */
+  readonly limits: Readonly<Record<Part, number>>
   /** Ours over the reference. */
   readonly ratio: Readonly<Record<Operation, number>>
+  /** The same with a new TLS connection for each request. */
+  readonly ratioTls: Readonly<Record<Operation, number>>
   /** Ours over what the parts add up to. */
   readonly share: Readonly<Record<Operation, number>>
   /** Store and read over PBKDF2 alone, decryptDataKey over the unwrap round trip alone. */
   readonly shareOfPart: Readonly<Partial<Record<Operation, number>>>
+  readonly start: number
+  readonly memory: MemoryResult | undefined
 }
 
-const forEach = <T>(value: (operation: Operation) => T): Record<Operation, T> =>
-  Object.fromEntries(OPERATIONS.map((operation) => [operation, value(operation)])) as Record<Operation, T>
-
-export const summarize = (measured: Measurements): Report => {
-  const { limits, http, ours, reference } = measured
-  const limit: Record<Operation, number> = {
-    store: combined(limits.pbkdf2, limits.insert, limits.generate, http.store.rate),
-    read: combined(limits.pbkdf2, limits.unwrap, http.read.rate),
-    generateDataKey: combined(limits.generate, http.generateDataKey.rate),
-    decryptDataKey: combined(limits.unwrap, http.decryptDataKey.rate),
-  }
+const machine = (): string => {
   const [{ model = 'unknown' } = {}, ...more] = cpus()
+  return `${model.trim()}, ${more.length + 1} cores, Node ${process.version}`
+}
+
+const middle = (results: readonly Measured[]): Measured => {
+  const of = (value: (result: Measured) => number): number => median(results.map(value))
+  const hasDelay = results.every(({ loopDelayP99Ms }) => loopDelayP99Ms !== undefined)
   return {
-    ...measured,
-    machine: `${model.trim()}, ${more.length + 1} cores, Node ${process.version}`,
-    ratio: forEach((operation) => ours[operation].rate / reference[operation].rate),
-    share: forEach((operation) => ours[operation].rate / limit[operation]),
-    shareOfPart: {
-      store: ours.store.rate / limits.pbkdf2,
-      read: ours.read.rate / limits.pbkdf2,
-      decryptDataKey: ours.decryptDataKey.rate / limits.unwrap,
-    },
+    rate: of(({ rate }) => rate),
+    p50: of(({ p50 }) => p50),
+    p99: of(({ p99 }) => p99),
+    failures: results.reduce((sum, { failures }) => sum + failures, 0),
+    loopDelayP99Ms: hasDelay ? of(({ loopDelayP99Ms = Number.NaN }) => loopDelayP99Ms) : undefined,
+  }
+}
+
+export const summarize = ({ rounds, start, memory }: Measurements): Report => {
+  const roundsOf = (operation: Operation): readonly Round[] =>
+    rounds.filter((round) => round.operation === operation)
+  const ratios = (value: (round: Round) => number): Record<Operation, number> =>
+    forEachOperation((operation) => median(roundsOf(operation).map(value)))
+  const resultsOf = (subject: SubjectName): OperationResults =>
+    forEachOperation((operation) => middle(roundsOf(operation).map(({ results }) => results[subject])))
+  const share = ({ operation, parts, results }: Round): number =>
+    results.ours.rate /
+    combined(...PARTS_OF[operation].map((part) => parts[part] ?? Number.NaN), results.http.rate)
+  const shareOfPart = ({ operation, parts, results }: Round): number =>
+    results.ours.rate / (parts[MAIN_PART[operation] as Part] ?? Number.NaN)
+  const { generateDataKey: _, ...sharesOfPart } = ratios(shareOfPart)
+  return {
+    machine: machine(),
+    rounds: roundsOf('store').length,
+    ...(Object.fromEntries(SUBJECTS.map((subject) => [subject, resultsOf(subject)])) as Record<
+      SubjectName,
+      OperationResults
+    >),
+    limits: Object.fromEntries(
+      PARTS.map((part) => [part, median(rounds.flatMap(({ parts }) => parts[part] ?? []))]),
+    ) as Record<Part, number>,
+    ratio: ratios(({ results }) => results.ours.rate / results.reference.rate),
+    ratioTls: ratios(({ results }) => results.oursTls.rate / results.referenceTls.rate),
+    share: ratios(share),
+    shareOfPart: sharesOfPart,
+    start,
+    memory,
   }
 }
 
@@ -55,7 +121,7 @@ const fixed = (value: number | undefined, digits = 0): string =>
 const table = (title: string, results: OperationResults): void => {
   console.log(`\n${title}`)
   console.table(
-    forEach((operation) => {
+    forEachOperation((operation) => {
       const { rate, p50, p99, failures, loopDelayP99Ms } = results[operation]
       return {
         'requests/s': fixed(rate),
@@ -69,19 +135,16 @@ const table = (title: string, results: OperationResults): void => {
 }
 
 export const printReport = (report: Report): void => {
-  const { limits, memory } = report
-  console.log(report.machine)
-  table('the reference', report.reference)
-  table('cofre', report.ours)
-  table('cofre, a new connection for each request', report.reconnecting)
-  table('cofre, ENVELOPE_FORMAT=a256gcm', report.a256gcm)
-  table('bare Fastify, constant answers', report.http)
+  const { limits, memory, rounds } = report
+  console.log(`${report.machine}; medians of ${rounds} rounds`)
+  for (const subject of SUBJECTS) table(TITLES[subject], report[subject])
   console.log('\nalone, operations/s')
-  console.table(Object.fromEntries(Object.entries(limits).map(([name, rate]) => [name, fixed(rate)])))
-  console.log('\nours over ...')
+  console.table(Object.fromEntries(PARTS.map((part) => [part, fixed(limits[part])])))
+  console.log('\ncofre over ...')
   console.table(
-    forEach((operation) => ({
+    forEachOperation((operation) => ({
       'the reference': fixed(report.ratio[operation], 2),
+      'the same, new TLS connections': fixed(report.ratioTls[operation], 2),
       'what the parts add up to': fixed(report.share[operation], 2),
       'PBKDF2 or unwrap alone': fixed(report.shareOfPart[operation], 2),
     })),

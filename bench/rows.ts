@@ -104,7 +104,9 @@ const throughHttp = async (folder: string): Promise<readonly number[]> => {
   const services = await Promise.all(
     SIZES.map(async (rows) => {
       const path = join(folder, `http-${rows}.sqlite`)
-      const service = await startService(folder, simulator, { DATABASE_URL: `sqlite:${path}` })
+      const service = await startService(folder, simulator, {
+        environment: { DATABASE_URL: `sqlite:${path}` },
+      })
       const repository = await openSqliteKeyRepository({ path })
       const [rootKey] = await repository.listRootKeys()
       await fill(repository, rows - REAL_KEYS, rootKey?.id ?? '')

@@ -1,7 +1,10 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeAuthority } from '../test/support/certificates.ts'
 import { type Running, start } from './support/processes.ts'
+import type { ClientTls } from './support/request.ts'
 
 /** Something that answers the four operations. */
 export interface Target {
@@ -15,6 +18,30 @@ export interface Target {
 }
 
 const script = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** Certificates and keys: of a server in files, of its client as texts. */
+export interface TlsFiles {
+  readonly serverCert: string
+  readonly serverKey: string
+  readonly authority: string
+  readonly client: ClientTls
+}
+
+export const makeTlsFiles = async (folder: string): Promise<TlsFiles> => {
+  const authority = await makeAuthority()
+  const [server, client] = [await authority.issueServer(), await authority.issueClient()]
+  const write = async (name: string, text: string): Promise<string> => {
+    const path = join(folder, name)
+    await writeFile(path, text, { mode: 0o600 })
+    return path
+  }
+  return {
+    serverCert: await write('server.pem', server.cert),
+    serverKey: await write('server.key', server.key),
+    authority: await write('authority.pem', authority.cert),
+    client: { cert: client.cert, key: client.key, ca: authority.cert },
+  }
+}
 
 const HSM_USER = { DINAMO_USERNAME: 'bench', DINAMO_PASSWORD: 'bench-password' }
 
@@ -68,26 +95,43 @@ export const startBareHttp = async (): Promise<Target> => {
 }
 
 /** On a port of its own at every start. */
-export const startReference = async (folder: string, simulator: SimulatorProcess): Promise<Target> => {
+export const startReference = async (
+  folder: string,
+  simulator: SimulatorProcess,
+  tls?: TlsFiles,
+): Promise<Target> => {
   const running = await start(process.execPath, [script('./reference/server.ts')], {
     ...HSM_USER,
     DINAMO_HOST: '127.0.0.1',
     DINAMO_PORT: String(simulator.port),
-    REFERENCE_DB: join(folder, 'reference.sqlite'),
+    REFERENCE_DB: join(folder, tls === undefined ? 'reference.sqlite' : 'reference-tls.sqlite'),
+    ...(tls && {
+      REFERENCE_CERT: tls.serverCert,
+      REFERENCE_KEY: tls.serverKey,
+      REFERENCE_CLIENT_CA: tls.authority,
+    }),
   })
-  return targetOf(running, running.ready, () => startReference(folder, simulator))
+  return targetOf(running, running.ready, () => startReference(folder, simulator, tls))
 }
 
 const AUDIT_KEY = generateKeyPairSync('ed25519')
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
   .toString()
 
-/** `cofre serve` on a store of its own. @param environment more variables */
+export interface ServiceOptions {
+  /** More variables. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Without them it speaks plain HTTP. */
+  readonly tls?: TlsFiles
+}
+
+/** `cofre serve` on a store of its own. */
 export const startService = async (
   folder: string,
   simulator: SimulatorProcess,
-  environment: Readonly<Record<string, string>> = {},
+  options: ServiceOptions = {},
 ): Promise<Target> => {
+  const { environment, tls } = options
   const name = randomUUID()
   const probe = join(folder, `${name.slice(0, 8)}.sock`)
   const running = await start(
@@ -98,7 +142,13 @@ export const startService = async (
       BIND: '127.0.0.1',
       PORT: '0',
       HEALTH_BIND: 'off',
-      TLS_MODE: 'disabled',
+      ...(tls === undefined
+        ? { TLS_MODE: 'disabled' }
+        : {
+            SERVER_TLS_CERT_PATH: tls.serverCert,
+            SERVER_TLS_KEY_PATH: tls.serverKey,
+            CLIENT_CA_CERT_PATH: tls.authority,
+          }),
       DATABASE_URL: `sqlite:${join(folder, `${name}.sqlite`)}`,
       HSM_PROVIDER: 'dinamo',
       AUDIT_LOG: join(folder, `${name}.audit`),
@@ -111,5 +161,6 @@ export const startService = async (
     (line) => line.includes('"msg":"ready"'),
   )
   const [address = ''] = /127\.0\.0\.1:\d+/.exec(running.ready) ?? []
-  return targetOf(running, `http://${address}`, () => startService(folder, simulator, environment), probe)
+  const url = `${tls === undefined ? 'http' : 'https'}://${address}`
+  return targetOf(running, url, () => startService(folder, simulator, options), probe)
 }

@@ -8,7 +8,7 @@ let next = 0
 console.log(
   await rateOf(() =>
     repository.insertPrivateKey({
-      pub: `limit-${next++}`,
+      pub: `limit-${process.pid}-${next++}`,
       source: 'user',
       coin: 'tbtc',
       type: 'independent',

@@ -1,32 +1,31 @@
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { SimulatorProcess } from '../targets.ts'
 
 const run = promisify(execFile)
 
-/** A limit is measured in a process of its own, as the service would be. */
-const measure = async (script: string, args: readonly string[] = []): Promise<string> => {
+/** The parts of the operations. */
+export const PARTS = ['pbkdf2', 'insert', 'unwrap', 'generate'] as const
+export type Part = (typeof PARTS)[number]
+
+/** Operations a second of a part alone, on all cores, in a process of its own, as the service would be. */
+export const measurePart = async (
+  part: Part,
+  folder: string,
+  simulator: SimulatorProcess,
+): Promise<number> => {
+  const settings = JSON.stringify(simulator.settings)
+  const [script, ...args] = {
+    pbkdf2: ['./pbkdf2.ts'],
+    insert: ['./insert.ts', join(folder, 'limit.sqlite')],
+    unwrap: ['./hsm.ts', settings, 'unwrap'],
+    generate: ['./hsm.ts', settings, 'generate'],
+  }[part] as [string, ...string[]]
   const path = fileURLToPath(new URL(script, import.meta.url))
   const { stdout } = await run(process.execPath, [path, ...args], { timeout: 120_000 })
-  return stdout.trim()
-}
-
-/** Operations a second of each part alone, on all cores. */
-export interface Limits {
-  readonly pbkdf2: number
-  readonly insert: number
-  readonly unwrap: number
-  readonly generate: number
-}
-
-export const measureLimits = async (
-  databasePath: string,
-  hsmSettings: Readonly<Record<string, unknown>>,
-): Promise<Limits> => {
-  const pbkdf2 = Number(await measure('./pbkdf2.ts'))
-  const insert = Number(await measure('./insert.ts', [databasePath]))
-  const hsm = JSON.parse(await measure('./unwrap.ts', [JSON.stringify(hsmSettings)]))
-  return { pbkdf2, insert, unwrap: hsm.unwrap, generate: hsm.generate }
+  return Number(stdout.trim())
 }
 
 /** What parts add up to that share the same cores and come one after the other. */

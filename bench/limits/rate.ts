@@ -1,7 +1,7 @@
 /** How often `operation` can be done in a second by 32 callers that go on one after the other. */
 export const rateOf = async (
   operation: () => Promise<unknown>,
-  { seconds = 3, warmUpSeconds = 1, callers = 32 } = {},
+  { seconds = 2, warmUpSeconds = 0.5, callers = 32 } = {},
 ): Promise<number> => {
   const run = async (forSeconds: number): Promise<number> => {
     const began = performance.now()

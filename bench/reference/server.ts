@@ -3,12 +3,14 @@
  * main thread, and the root key's *name* as password. It is what this project exists to replace: never use it.
  */
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { hsm } from '@dinamonetworks/hsm-dinamo'
 import Fastify from 'fastify'
 import sjclPackage from 'sjcl'
 
-const { REFERENCE_DB, DINAMO_HOST, DINAMO_PORT, DINAMO_USERNAME, DINAMO_PASSWORD } = process.env
+const { REFERENCE_DB, REFERENCE_CERT, REFERENCE_KEY, REFERENCE_CLIENT_CA } = process.env
+const { DINAMO_HOST, DINAMO_PORT, DINAMO_USERNAME, DINAMO_PASSWORD } = process.env
 
 /** The package's types say that it returns objects. */
 const sjcl = sjclPackage as unknown as {
@@ -74,7 +76,13 @@ interface KeyBody {
   readonly type: string
 }
 
-const app = Fastify({ bodyLimit: 1024 * 1024 })
+const https = REFERENCE_CERT !== undefined && {
+  cert: readFileSync(REFERENCE_CERT),
+  key: readFileSync(REFERENCE_KEY ?? ''),
+  ca: readFileSync(REFERENCE_CLIENT_CA ?? ''),
+  requestCert: true,
+}
+const app = Fastify({ bodyLimit: 1024 * 1024, ...(https && { https }) })
 
 app.post<{ Body: KeyBody }>('/key', async ({ body: { pub, source, prv, coin, type } }) => {
   const dataKey = await generateDataKey(rootKey)

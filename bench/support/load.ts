@@ -1,6 +1,5 @@
-import { request as plainRequest } from 'node:http'
-import { request as tlsRequest } from 'node:https'
 import autocannon from 'autocannon'
+import { ask, type ClientTls, type Request } from './request.ts'
 
 export interface LoadResult {
   /** Requests that were answered with 200, a second. */
@@ -14,22 +13,21 @@ export interface LoadResult {
 
 export interface Load {
   readonly url: string
-  readonly seconds: number
   /** Another one for each request. */
-  readonly next: () => { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: object }
-  /** So many requests, however long they take, instead of for a time. */
-  readonly amount?: number
+  readonly next: () => Request
+  /** For a time, or so many requests, however long they take. */
+  readonly extent: { readonly seconds: number } | { readonly amount: number }
 }
 
 export const CONNECTIONS = 32
 
 /** Loads a server over 32 connections that are kept. */
-export const load = async ({ url, seconds, next, amount }: Load): Promise<LoadResult> => {
+export const load = async ({ url, next, extent }: Load): Promise<LoadResult> => {
   const result = await autocannon({
     url,
     connections: CONNECTIONS,
     timeout: 60,
-    ...(amount === undefined ? { duration: seconds } : { amount }),
+    ...('seconds' in extent ? { duration: extent.seconds } : extent),
     requests: [
       {
         setupRequest: (request) => {
@@ -53,26 +51,21 @@ export const load = async ({ url, seconds, next, amount }: Load): Promise<LoadRe
   }
 }
 
-/** Client certificate and CA, PEM. */
-export interface ClientTls {
-  readonly cert: string
-  readonly key: string
-  readonly ca: string
-}
-
 /** 32 callers, each of which opens a connection, asks once and closes it, as the wallet server does. */
 export const loadWithNewConnections = async (
-  { url, seconds, next }: Load,
+  { url, next, extent }: Load,
   tls?: ClientTls,
 ): Promise<LoadResult> => {
   const began = performance.now()
-  const until = began + seconds * 1_000
+  const until = 'seconds' in extent ? began + extent.seconds * 1_000 : Number.POSITIVE_INFINITY
   const times: number[] = []
   let failures = 0
+  let left = 'amount' in extent ? extent.amount : Number.POSITIVE_INFINITY
   const caller = async (): Promise<void> => {
-    while (performance.now() < until) {
+    while (performance.now() < until && left-- > 0) {
       const asked = performance.now()
-      if (await askOnce(url, next(), tls)) times.push(performance.now() - asked)
+      const answer = await ask(url, next(), tls).catch(() => undefined)
+      if (answer?.status === 200) times.push(performance.now() - asked)
       else failures++
     }
   }
@@ -82,15 +75,3 @@ export const loadWithNewConnections = async (
   const percentile = (share: number): number => times[Math.floor(times.length * share)] ?? Number.NaN
   return { rate, p50: percentile(0.5), p99: percentile(0.99), failures }
 }
-
-const askOnce = (url: string, { method, path, body }: ReturnType<Load['next']>, tls?: ClientTls) =>
-  new Promise<boolean>((resolve) => {
-    const text = body === undefined ? undefined : JSON.stringify(body)
-    const headers = text && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
-    const request = tls === undefined ? plainRequest : tlsRequest
-    request(url + path, { method, agent: false, ...tls, ...(headers && { headers }) }, (answer) => {
-      answer.resume().once('close', () => resolve(answer.statusCode === 200))
-    })
-      .once('error', () => resolve(false))
-      .end(text)
-  })

@@ -1,4 +1,4 @@
-/** The HSM's own round trips through the pooled sessions, with nothing around them. Prints operations a second. */
+/** The HSM's own round trips through the pooled sessions, with nothing around them. `unwrap` or `generate`; prints operations a second. */
 
 import { provider } from '../../src/adapters/hsm/dinamo/provider.ts'
 import { openMemoryKeyRepository } from '../../src/adapters/repository/memory/memory-key-repository.ts'
@@ -23,7 +23,11 @@ const { current } = await openRootKeyring({
 using dataKey = await hsm.generateDataKey()
 const wrapped = wrap(current.publicKey, current.rootKey.algorithm, dataKey)
 const dispose = (secret: Disposable): void => secret[Symbol.dispose]()
-const unwrap = await rateOf(() => hsm.unwrapDataKey(current.rootKey, wrapped).then(dispose))
-const generate = await rateOf(() => hsm.generateDataKey().then(dispose))
-console.log(JSON.stringify({ unwrap, generate }))
+const parts: Readonly<Record<string, () => Promise<Disposable>>> = {
+  unwrap: () => hsm.unwrapDataKey(current.rootKey, wrapped),
+  generate: () => hsm.generateDataKey(),
+}
+const part = parts[process.argv[3] ?? '']
+if (part === undefined) throw new Error('unwrap or generate')
+console.log(await rateOf(() => part().then(dispose)))
 await hsm.close()
