@@ -17,12 +17,12 @@ export class Block {
   }
 
   /** @returns the bytes, and where the chain ends when they are on disk */
-  seal(
+  async seal(
     time: Date,
     instance: string,
     key: KeyObject,
-  ): { readonly bytes: Buffer; readonly position: Position } {
-    this.#append(checkpointLine(this.#position, time, instance, key))
+  ): Promise<{ readonly bytes: Buffer; readonly position: Position }> {
+    this.#append(await checkpointLine(this.#position, time, instance, key))
     return { bytes: Buffer.from(this.#text, 'utf8'), position: this.#position }
   }
 

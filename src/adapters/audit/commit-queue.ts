@@ -131,7 +131,7 @@ export class CommitQueue {
       const late = this.#late
       if (late.length > 0) block.add(now, { kind: 'late', sequences: late })
       const written = records.map((record) => ({ record, sequence: block.add(record.time, record.body) }))
-      const { bytes, position } = block.seal(clock(), instance, key)
+      const { bytes, position } = await block.seal(clock(), instance, key)
       await sink.append(bytes)
       this.#position = position
       this.#continues = undefined

@@ -17,21 +17,22 @@ import { entryOf, KEY, openLog, PUBLIC_KEY, readFile, writeFile } from './suppor
 const TIME = new Date('2026-01-01T00:00:00.000Z')
 
 /** A log of four blocks of two records, line by line, with their line ends. */
-const writtenLines = (): readonly string[] => {
+const writeLines = async (): Promise<readonly string[]> => {
   let text = ''
   let end = GENESIS
   for (let at = 0; at < 4; at++) {
     const block = new Block(end)
     block.add(TIME, { kind: 'operation', ...entryOf({ requestId: `request ${at}` }) })
-    const { bytes, position } = block.seal(TIME, 'instance-1', KEY)
+    const { bytes, position } = await block.seal(TIME, 'instance-1', KEY)
     text += bytes.toString()
     end = position
   }
   return text.split(/(?<=\n)/)
 }
 
+const lines = await writeLines()
+
 suite('an audit log that was tampered with', () => {
-  const lines = writtenLines()
   let folder: string
   let path: string
 
@@ -144,11 +145,11 @@ suite('an audit log that was tampered with', () => {
     const { privateKey } = generateKeyPairSync('ed25519')
     const block = new Block(GENESIS)
     block.add(new Date(), { kind: 'operation', ...entryOf() })
-    const forged = block.seal(new Date(), 'instance-1', privateKey).bytes
-    assert.match((await verifyAfter(forged)).break?.reason ?? '', /not signed with the trusted key/)
+    const forged = await block.seal(new Date(), 'instance-1', privateKey)
+    assert.match((await verifyAfter(forged.bytes)).break?.reason ?? '', /not signed with the trusted key/)
     const right = new Block(GENESIS)
     right.add(new Date(), { kind: 'operation', ...entryOf() })
-    const { bytes } = right.seal(new Date(), 'instance-1', KEY)
+    const { bytes } = await right.seal(new Date(), 'instance-1', KEY)
     assert.equal((await verifyAfter(bytes)).break, undefined)
     const { publicKey } = generateKeyPairSync('ed25519')
     assert.equal((await verifyAfter(lines, { publicKey })).break?.line, 2)
@@ -170,7 +171,7 @@ suite('an audit log that was tampered with', () => {
   test('by putting another log of the same key behind it does not verify', async () => {
     const { end } = await verifyAfter(lines)
     const block = new Block(end)
-    const { bytes } = block.seal(new Date(), 'instance-2', KEY)
+    const { bytes } = await block.seal(new Date(), 'instance-2', KEY)
     const { break: found } = await verifyAfter([...lines, bytes.toString()])
     assert.match(found?.reason ?? '', /of another log/)
   })
