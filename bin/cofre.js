@@ -55,7 +55,13 @@ const findProgram = () => {
 }
 
 /** No signal opens a debugger, and no report shows the environment; `serve` itself refuses what else reveals keys. */
-const FLAGS = ['--disable-sigusr1', '--report-exclude-env']
+const FLAGS = [
+  '--disable-sigusr1',
+  '--report-exclude-env',
+  // What requests leave behind is collected before the heap has grown by a fifth: what is resident after some
+  // thousands of them stays so, at no cost that could be measured.
+  '--heap-growing-percent=20',
+]
 
 // One byte shows as 0 blocks, and stays: it stops what 0 does not, dumps that the kernel pipes to a program.
 const LIMIT_AND_RUN = '[ "$(ulimit -Hc)" = 0 ] || ulimit -c 0; exec "$@"'
