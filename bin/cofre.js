@@ -82,8 +82,9 @@ const start = () => {
     findProgram(),
     ...args,
   ])
-  // One for each envelope that is worked on at once, and more for what shares them: DNS, files, the store.
-  const threads = String(availableParallelism() + OTHER_THREADS)
+  // One for each envelope that is worked on at once, one more than there are cores, and more for what shares
+  // them: DNS, files, the store.
+  const threads = String(availableParallelism() + 1 + OTHER_THREADS)
   // Types are stripped, and scripts compiled, once for all starts. As trustworthy as the packages that it is next to.
   const cache = join(root, 'node_modules', '.cache', 'cofre')
   const env = { UV_THREADPOOL_SIZE: threads, NODE_COMPILE_CACHE: cache, ...process.env }

@@ -71,6 +71,7 @@ export const startService = async (
     keyring,
     audit,
     ciphers: await openCiphers(service, logger),
+    // One more than there are cores: it is begun while the event loop has not yet heard of the others' end.
     cipherConcurrency: Math.ceil(availableParallelism() / processes) + 1,
   })
   const app = resources.adopt(
