@@ -102,6 +102,12 @@ suite('a start without a root key', () => {
     assert.deepEqual([calls.createRootKey, objects.size], [1, 1])
   })
 
+  test('is not told to set PKCS#1 v1.5 where it is set already', async () => {
+    const { hsm } = stubHsm({ opens: 'rsa-oaep-sha256', candidates: ['rsa-pkcs1-v15'] })
+    const opening = openRootKeyring(optionsFor(await openMemoryKeyRepository(), [hsm]))
+    await assert.rejects(opening, refusal(/rsa-pkcs1-v15, which is what STUB_PADDING allows\.$/))
+  })
+
   test('does not take silence for an answer: a padding is not ruled out by a fault', async () => {
     const { hsm } = stubHsm()
     const unwrap = hsm.unwrapDataKey

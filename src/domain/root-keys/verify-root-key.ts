@@ -39,9 +39,12 @@ export const findAlgorithm = async (
     const reference = { id: key.id, algorithm, publicKeySha256: sha256 }
     if (await opens(hsm, reference, key.publicKey, random)) return algorithm
   }
+  const allowed = candidates.join(' or ')
+  const hint = candidates.includes('rsa-pkcs1-v15')
+    ? ''
+    : ` If the HSM knows PKCS#1 v1.5 alone, set ${setting}=pkcs1.`
   throw refused(
-    `The HSM opens nothing that root key ${key.id} wraps with ${candidates.join(' or ')}, which is what ${setting} allows. ` +
-      `If the HSM knows PKCS#1 v1.5 alone, set ${setting}=pkcs1.`,
+    `The HSM opens nothing that root key ${key.id} wraps with ${allowed}, which is what ${setting} allows.${hint}`,
   )
 }
 
