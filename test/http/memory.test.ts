@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { type TestContext, test } from 'node:test'
 import { KmsError } from '../../src/domain/errors.ts'
 import { SecretBytes } from '../../src/domain/secret-bytes.ts'
+import type { HttpApp } from '../../src/http/http-app.ts'
 import { ownReadBuffer } from '../../src/http/memory/own-read-buffer.ts'
 import { WipedRequest } from '../../src/http/memory/wiped-request.ts'
 import { jsonObject } from '../../src/http/responses/json-bytes.ts'
@@ -77,6 +78,17 @@ test('a request at work keeps its prv when its client goes away, to the end', as
   await until(() => isDisposed(prv))
 })
 
+/** Is given the bytes themselves of each answer with key material, as the socket is. */
+const onAnswer = ({ server }: Pick<HttpApp, 'server'>, take: (body: Uint8Array) => void): void => {
+  server.on('request', (_request, response) => {
+    const end = response.end.bind(response) as (...parameters: unknown[]) => typeof response
+    response.end = (body?: unknown, ...rest: unknown[]) => {
+      if (body instanceof Uint8Array) take(body)
+      return end(body, ...rest)
+    }
+  })
+}
+
 for (const client of ['reads it', 'goes away']) {
   test(`an answered prv is wiped when its client ${client}`, async (t) => {
     const prv = SecretBytes.fromUtf8('x'.repeat(8_000_000))
@@ -85,13 +97,7 @@ for (const client of ['reads it', 'goes away']) {
     })
     const { app, port } = await listeningApp(t, { operations })
     const body = Promise.withResolvers<Uint8Array>()
-    app.server.on('request', (_request, response) => {
-      const write = response.write.bind(response) as (...parameters: unknown[]) => boolean
-      response.write = (chunk: Uint8Array, ...rest: unknown[]) => {
-        body.resolve(chunk)
-        return write(chunk, ...rest)
-      }
-    })
+    onAnswer(app, body.resolve)
     const request = walletRequest('GET', '/key/a?source=user')
     if (client === 'reads it') {
       assert.equal(JSON.parse((await sendRaw(port, request)).body).prv.length, 8_000_000)
@@ -115,13 +121,7 @@ test('an answer that waits for its turn is wiped when its client goes away', asy
   const { app, port } = await listeningApp(t, { operations })
   await app.inject(jsonPost('/key', KEY))
   const written: Uint8Array[] = []
-  app.server.on('request', (_request, response) => {
-    const write = response.write.bind(response) as (...parameters: unknown[]) => boolean
-    response.write = (chunk: Uint8Array, ...rest: unknown[]) => {
-      written.push(chunk)
-      return write(chunk, ...rest)
-    }
-  })
+  onAnswer(app, (body) => written.push(body))
   const socket = connect(port, '127.0.0.1')
   const requests = [
     walletRequest('POST', '/generateDataKey', { keyType: 'AES-256' }),
