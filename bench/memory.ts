@@ -1,3 +1,4 @@
+import { GENERATING, storing } from './subject.ts'
 import { load } from './support/load.ts'
 import { residentMiB } from './support/processes.ts'
 import { ask, type Request } from './support/request.ts'
@@ -11,13 +12,6 @@ export interface MemoryResult {
 
 const STEP = 10_000
 
-const generating: Request = { method: 'POST', path: '/generateDataKey', body: { keyType: 'AES-256' } }
-const storing = (pub: string): Request => ({
-  method: 'POST',
-  path: '/key',
-  body: { pub, prv: 'x'.repeat(111), source: 'user', coin: 'tbtc', type: 'independent' },
-})
-
 /** Resident memory of one service over 100,000 operations of all kinds; a256gcm, so that it takes minutes, not hours. */
 export const measureMemory = async (
   folder: string,
@@ -27,12 +21,12 @@ export const measureMemory = async (
   const target = await startService(folder, simulator, { environment: { ENVELOPE_FORMAT: 'a256gcm' } })
   const atStartMiB = residentMiB(target.pid)
   await ask(target.url, storing('memory'))
-  const { encryptedKey } = JSON.parse((await ask(target.url, generating)).text)
+  const { encryptedKey } = JSON.parse((await ask(target.url, GENERATING)).text)
   let sent = 0
   const kinds: readonly (() => Request)[] = [
     () => storing(`memory-${sent}`),
     () => ({ method: 'GET', path: '/key/memory?source=user' }),
-    () => generating,
+    () => GENERATING,
     () => ({ method: 'POST', path: '/decryptDataKey', body: { encryptedKey } }),
   ]
   const next = (): Request => (kinds[sent++ % kinds.length] as () => Request)()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { askProbe } from './support/ask-probe.ts'
 import { type Load, type LoadResult, load, loadWithNewConnections } from './support/load.ts'
-import { ask, type ClientTls } from './support/request.ts'
+import { ask, type ClientTls, type Request } from './support/request.ts'
 import type { Target } from './targets.ts'
 
 export const OPERATIONS = ['store', 'read', 'generateDataKey', 'decryptDataKey'] as const
@@ -15,8 +15,6 @@ export interface Measured extends LoadResult {
   readonly loopDelayP99Ms: number | undefined
 }
 
-type Next = ReturnType<Load['next']>
-
 /** As long as an xprv. */
 const PRV = `xprv${randomBytes(80).toString('base64url')}`.slice(0, 111)
 const TOKENS = 32
@@ -26,12 +24,12 @@ const STORED = 64
 let nextPub = 0
 const newPub = (): string => `bench-${process.pid}-${nextPub++}`
 
-const storing = (pub: string): Next => ({
+export const storing = (pub: string): Request => ({
   method: 'POST',
   path: '/key',
   body: { pub, prv: PRV, source: 'user', coin: 'tbtc', type: 'independent' },
 })
-const GENERATING: Next = { method: 'POST', path: '/generateDataKey', body: { keyType: 'AES-256' } }
+export const GENERATING: Request = { method: 'POST', path: '/generateDataKey', body: { keyType: 'AES-256' } }
 
 export interface SubjectOptions {
   /** For how long each operation is measured. */
@@ -78,7 +76,7 @@ export class Subject {
     await this.#target.stop()
   }
 
-  #next(operation: Operation): Next {
+  #next(operation: Operation): Request {
     const turn = this.#turn++
     if (operation === 'store') return storing(newPub())
     if (operation === 'read') return { method: 'GET', path: `/key/${this.#pubs[turn % STORED]}?source=user` }
@@ -103,7 +101,7 @@ export class Subject {
     }
   }
 
-  async #ask(next: Next): Promise<Record<string, string>> {
+  async #ask(next: Request): Promise<Record<string, string>> {
     const { status, text } = await ask(this.#target.url, next, this.#options.tls)
     if (status !== 200) throw new Error(`${next.path}: ${status} ${text}`)
     return JSON.parse(text)
