@@ -58,8 +58,8 @@ const findProgram = () => {
 const FLAGS = [
   '--disable-sigusr1',
   '--report-exclude-env',
-  // The heap may grow to two and a half times what is in use, and not to four: what is resident after some
-  // thousands of requests stays so.
+  // The heap may grow to two and a half times what is in use, and not to four: what is resident after
+  // ten to twenty thousand requests stays so.
   '--heap-growing-percent=150',
 ]
 
