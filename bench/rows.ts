@@ -37,6 +37,8 @@ const rowNamed = (pub: string, rootKey: string): PrivateKeyRow => ({
   provider: 'dinamo',
   rootKey,
   createdAt: new Date(),
+  version: 1,
+  mac: 'm'.repeat(64),
 })
 
 /** An extended key's length and shape: the first half is alike, the rest is in no order. */

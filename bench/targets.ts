@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -125,6 +126,15 @@ export interface ServiceOptions {
   readonly tls?: TlsFiles
 }
 
+/** The store's anchor, as `cofre init` prints it. */
+const anchorOf = (environment: Readonly<Record<string, string | undefined>>): string => {
+  const printed = execFileSync(process.execPath, [script('../bin/cofre.js'), 'init'], {
+    env: { PATH: process.env.PATH, ...environment },
+    encoding: 'utf8',
+  })
+  return /^STORE_ANCHOR=(.+)$/m.exec(printed)?.[1] ?? ''
+}
+
 /** `cofre serve` on a store of its own. */
 export const startService = async (
   folder: string,
@@ -134,30 +144,31 @@ export const startService = async (
   const { environment, tls } = options
   const name = randomUUID()
   const probe = join(folder, `${name.slice(0, 8)}.sock`)
+  const variables = {
+    ...simulator.environment,
+    BIND: '127.0.0.1',
+    PORT: '0',
+    HEALTH_BIND: 'off',
+    ...(tls === undefined
+      ? { TLS_MODE: 'disabled' }
+      : {
+          SERVER_TLS_CERT_PATH: tls.serverCert,
+          SERVER_TLS_KEY_PATH: tls.serverKey,
+          CLIENT_CA_CERT_PATH: tls.authority,
+        }),
+    DATABASE_URL: `sqlite:${join(folder, `${name}.sqlite`)}`,
+    HSM_PROVIDER: 'dinamo',
+    AUDIT_LOG: join(folder, `${name}.audit`),
+    AUDIT_KEY,
+    RATE_LIMIT: 'off',
+    LOG_LEVEL: 'info',
+    COFRE_BENCH_PROBE: probe,
+    ...environment,
+  }
   const running = await start(
     process.execPath,
     ['--import', script('./support/probe.ts'), script('../bin/cofre.js'), 'serve'],
-    {
-      ...simulator.environment,
-      BIND: '127.0.0.1',
-      PORT: '0',
-      HEALTH_BIND: 'off',
-      ...(tls === undefined
-        ? { TLS_MODE: 'disabled' }
-        : {
-            SERVER_TLS_CERT_PATH: tls.serverCert,
-            SERVER_TLS_KEY_PATH: tls.serverKey,
-            CLIENT_CA_CERT_PATH: tls.authority,
-          }),
-      DATABASE_URL: `sqlite:${join(folder, `${name}.sqlite`)}`,
-      HSM_PROVIDER: 'dinamo',
-      AUDIT_LOG: join(folder, `${name}.audit`),
-      AUDIT_KEY,
-      RATE_LIMIT: 'off',
-      LOG_LEVEL: 'info',
-      COFRE_BENCH_PROBE: probe,
-      ...environment,
-    },
+    { ...variables, STORE_ANCHOR: anchorOf(variables) },
     (line) => line.includes('"msg":"ready"'),
   )
   const [address = ''] = /127\.0\.0\.1:\d+/.exec(running.ready) ?? []

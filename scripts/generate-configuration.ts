@@ -1,6 +1,6 @@
 import type { TObject } from '@sinclair/typebox'
 import { BUILT_IN_PROVIDERS, loadProvider } from '../src/adapters/hsm/provider-registry.ts'
-import { REQUIRED_IN_SERVE, REQUIRED_WITH_MTLS } from '../src/config/service-rules.ts'
+import { REQUIRED_WITH_AUDIT, REQUIRED_WITH_MTLS } from '../src/config/service-rules.ts'
 import { DEV_DEFAULTS, devDatabaseUrl, ServiceSettingsSchema } from '../src/config/service-settings.ts'
 import { allowedText, type SettingSchema } from '../src/config/setting.ts'
 
@@ -35,8 +35,12 @@ const SPECIAL: Readonly<Record<'dev' | 'serve', Readonly<Record<string, string>>
   dev: {
     ...codes({ ...DEV_DEFAULTS, DATABASE_URL: devDatabaseUrl(DEV_DEFAULTS.DATA_DIR) }),
     ...each(['DINAMO_HOST', 'DINAMO_USERNAME', 'DINAMO_PASSWORD', 'DINAMO_CERT_SHA256'], 'the simulator'),
+    STORE_ANCHOR: 'kept in `DATA_DIR`',
   },
-  serve: { ...each(REQUIRED_IN_SERVE, 'required'), ...each(REQUIRED_WITH_MTLS, 'required with `mtls`') },
+  serve: {
+    ...each([...REQUIRED_WITH_AUDIT, 'STORE_ANCHOR'], 'required'),
+    ...each(REQUIRED_WITH_MTLS, 'required with `mtls`'),
+  },
 }
 
 const table = (schema: TObject): string => {

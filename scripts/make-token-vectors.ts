@@ -5,6 +5,7 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { encryptionContext } from '../src/domain/encryption-context.ts'
+import { IntegrityKey } from '../src/domain/integrity/integrity-key.ts'
 import { WRAPPING_ALGORITHMS } from '../src/domain/root-key.ts'
 import { SecretBytes } from '../src/domain/secret-bytes.ts'
 import { clientBinding, rowBinding, sealToken } from '../src/domain/wrapped-data-key.ts'
@@ -12,6 +13,9 @@ import { wrap } from '../src/domain/wrapping.ts'
 import { TOKEN_VECTORS, type TokenVector } from '../test/domain/token-vectors.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+
+const integrityKey = createHash('sha256').update('cofre/vectors/integrity').digest()
+const integrity = new IntegrityKey(SecretBytes.copyOf(integrityKey))
 
 const BOUND: readonly TokenVector['boundTo'][] = [
   { pub: 'xpub661MyMwAqRbcF', source: 'user', coin: 'tbtc', type: 'independent' },
@@ -39,13 +43,17 @@ const vectors = BOUND.flatMap((boundTo, which) =>
       ...(context === undefined ? {} : { context: context.toString('base64') }),
       binding: binding.toString('base64'),
       wrapped: wrapped.toString('base64'),
-      token: sealToken({ purpose, algorithm, rootKeyId, binding, wrapped }, dataKey),
+      token: sealToken({ purpose, algorithm, rootKeyId, binding, wrapped }, dataKey, integrity),
     }
   }),
 )
 
 const der = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64')
 const about = 'Tokens of version cofre1, made by src/domain/wrapped-data-key.ts.'
-writeFileSync(TOKEN_VECTORS, `${JSON.stringify({ about, privateKey: der, vectors }, null, 2)}\n`, {
-  flag: 'wx',
-})
+writeFileSync(
+  TOKEN_VECTORS,
+  `${JSON.stringify({ about, privateKey: der, integrityKey: integrityKey.toString('base64'), vectors }, null, 2)}\n`,
+  {
+    flag: 'wx',
+  },
+)

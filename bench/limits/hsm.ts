@@ -11,6 +11,7 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 const settings = JSON.parse(process.argv[2] ?? '{}')
 const hsm = await provider.create(settings, { logger: silent, clock: systemClock, random: systemRandom })
 const { current } = await openRootKeyring({
+  origin: { setting: 'STORE_ANCHOR', mayMake: true },
   hsms: [hsm],
   repository: await openMemoryKeyRepository(),
   logger: silent,

@@ -17,6 +17,8 @@ console.log(
       provider: 'dinamo',
       rootKey: 'r'.repeat(32),
       createdAt: new Date(),
+      version: 1,
+      mac: 'm'.repeat(64),
     }),
   ),
 )

@@ -11,6 +11,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'production: everything from the environment',
     load: async () => (await import('./serve.ts')).serve,
   },
+  init: {
+    summary: 'once for each store: its root key and its anchor (init help)',
+    load: async () => (await import('./init/init.ts')).init,
+  },
   dev: {
     summary: 'development: simulated HSM and SQLite, nothing to configure',
     load: async () => (await import('./dev.ts')).dev,

@@ -8,8 +8,11 @@ const readVersion = (): string => {
   return (JSON.parse(readFileSync(path, 'utf8')) as { readonly version: string }).version
 }
 
+/** Name and version, as they are printed. */
+export const programName = (): string => `cofre ${readVersion()} on Node.js ${process.version}`
+
 export const version: Command = async ({ args, print }) => {
   if (args.length > 0) throw new UsageError('takes no arguments')
-  print(`cofre ${readVersion()} on Node.js ${process.version}\n`)
+  print(`${programName()}\n`)
   return EXIT_CODE.ok
 }

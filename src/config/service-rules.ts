@@ -1,3 +1,4 @@
+import { ANCHOR_FORM } from '../domain/integrity/integrity-key.ts'
 import { isHost, isLoopback, parseHostAndPort } from './address.ts'
 import { missing } from './read-settings.ts'
 import { type Mode, type ServiceSettings, ServiceSettingsSchema } from './service-settings.ts'
@@ -7,7 +8,7 @@ type Name = keyof ServiceSettings
 
 const { properties } = ServiceSettingsSchema
 
-export const REQUIRED_IN_SERVE = ['AUDIT_LOG', 'AUDIT_KEY'] as const satisfies readonly Name[]
+export const REQUIRED_WITH_AUDIT = ['AUDIT_LOG', 'AUDIT_KEY'] as const satisfies readonly Name[]
 export const REQUIRED_WITH_MTLS = [
   'SERVER_TLS_CERT_PATH',
   'SERVER_TLS_KEY_PATH',
@@ -86,7 +87,7 @@ const providerRules = (found: Found, mode: Mode): readonly string[] => {
   if (new Set(names).size < names.length) {
     problems.push('HSM_READ_PROVIDERS names a provider twice, or the one of HSM_PROVIDER')
   }
-  if (mode === 'serve' && names.includes('memory')) {
+  if (mode !== 'dev' && names.includes('memory')) {
     const name = found.HSM_PROVIDER === 'memory' ? 'HSM_PROVIDER' : 'HSM_READ_PROVIDERS'
     problems.push(`${name} is memory, which is for dev only: it must be ${properties.HSM_PROVIDER.allowed}`)
   }
@@ -94,8 +95,18 @@ const providerRules = (found: Found, mode: Mode): readonly string[] => {
 }
 
 const auditRules = (found: Found, mode: Mode): readonly string[] => {
-  if (mode === 'serve' || found.AUDIT_LOG !== undefined) return needed(found, ...REQUIRED_IN_SERVE)
+  if (mode !== 'dev' || found.AUDIT_LOG !== undefined) return needed(found, ...REQUIRED_WITH_AUDIT)
   return found.AUDIT_KEY === undefined ? [] : needed(found, 'AUDIT_LOG')
+}
+
+const anchorRules = (found: Found, mode: Mode): readonly string[] => {
+  const { STORE_ANCHOR: anchor } = found
+  if (anchor === undefined) return mode === 'serve' ? needed(found, 'STORE_ANCHOR') : []
+  if (mode !== 'dev') {
+    if (ANCHOR_FORM.test(anchor)) return []
+    return [`STORE_ANCHOR is ${JSON.stringify(anchor)}: it must be ${properties.STORE_ANCHOR.allowed}`]
+  }
+  return ['STORE_ANCHOR is set, and dev keeps it in DATA_DIR: leave it out, or use serve']
 }
 
 const storeRules = (found: Found, mode: Mode): readonly string[] => {
@@ -111,4 +122,5 @@ export const checkService = (found: Found, mode: Mode): readonly string[] => [
   ...providerRules(found, mode),
   ...auditRules(found, mode),
   ...storeRules(found, mode),
+  ...anchorRules(found, mode),
 ]

@@ -1,8 +1,11 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { Environment } from './read-settings.ts'
 
-/** `dev` is for the developer's own machine; `serve` is for production and refuses what is not fit for it. */
-export type Mode = 'dev' | 'serve'
+/**
+ * `dev` is for the developer's own machine; `serve` is for production and refuses what is not fit for it; `init`
+ * prepares a store for `serve`, with the same settings.
+ */
+export type Mode = 'dev' | 'serve' | 'init'
 
 const Path = (description: string) => Type.Optional(Type.String({ description, allowed: 'a path' }))
 const MILLISECONDS = { minimum: 100, maximum: 600_000 }
@@ -79,6 +82,13 @@ export const ServiceSettingsSchema = Type.Object({
     description: 'Fingerprints alone decide about client certificates; then they are required.',
     default: false,
   }),
+  STORE_ANCHOR: Type.Optional(
+    Type.String({
+      description:
+        'What `cofre init` printed: a start with another store is refused. `dev` keeps it in DATA_DIR.',
+      allowed: 'what cofre init printed: cofre1- and 64 hexadecimal digits',
+    }),
+  ),
   POLICY_FILE: Path('JSON file that says which client may do what.'),
   AUDIT_LOG: Path('File that the audit log is written to.'),
   AUDIT_KEY: Type.Optional(

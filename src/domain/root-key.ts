@@ -42,6 +42,8 @@ export interface ActiveRootKey extends RootKeyReference {
   readonly state: 'active'
   readonly provider: string
   readonly createdAt: Date
+  /** HMAC of all of it, 64 lower-case hexadecimal digits: shows that this service recorded it. */
+  readonly mac: string
 }
 
 export type RootKey = ClaimedRootKey | ActiveRootKey

@@ -10,6 +10,7 @@ export type {
   WrappingAlgorithm,
 } from '../domain/root-key.ts'
 export { SecretBytes } from '../domain/secret-bytes.ts'
+export type { StoreRecord, WrappedIntegrityKey } from '../domain/store-record.ts'
 export * from './audit-log.port.ts'
 export * from './envelope-cipher.port.ts'
 export * from './hsm.port.ts'

@@ -1,5 +1,6 @@
 import type { KeyDescription, KeyIdentity } from '../domain/private-key.ts'
 import type { ActiveRootKey, ClaimedRootKey, RootKey } from '../domain/root-key.ts'
+import type { StoreRecord } from '../domain/store-record.ts'
 
 /** A stored private key: nothing in it is secret without the HSM. */
 export interface PrivateKeyRow extends KeyDescription {
@@ -11,10 +12,14 @@ export interface PrivateKeyRow extends KeyDescription {
   /** The root key's id. */
   readonly rootKey: string
   readonly createdAt: Date
+  /** Counts changes, from 1. */
+  readonly version: number
+  /** HMAC of every other column, 64 lower-case hexadecimal digits: shows that this service wrote the row. */
+  readonly mac: string
 }
 
 /** The part of a row that a rewrap replaces. */
-export type RowWrapping = Pick<PrivateKeyRow, 'encryptedDataKey' | 'provider' | 'rootKey'>
+export type RowWrapping = Pick<PrivateKeyRow, 'encryptedDataKey' | 'provider' | 'rootKey' | 'version' | 'mac'>
 
 export interface ListOptions {
   /** Rows after this identity; from the first where it is left out. It need not exist (any more). */
@@ -51,7 +56,7 @@ export interface KeyRepositoryPort {
   listPrivateKeys(options: ListOptions): Promise<readonly PrivateKeyRow[]>
 
   /**
-   * Compare and set: replaced only while the row still has the expected wrapped data key and root key.
+   * Compare and set: replaced only while the row still has all that is expected.
    *
    * @returns whether it was replaced
    */
@@ -93,6 +98,15 @@ export interface KeyRepositoryPort {
    * @throws Error if the id was never claimed
    */
   activateRootKey(rootKey: ActiveRootKey): Promise<RootKey>
+
+  /** What makes it a store of this service; undefined before `createStore`. */
+  findStore(): Promise<StoreRecord | undefined>
+
+  /** The first one stays. @returns what the store holds afterwards: the caller compares */
+  createStore(record: StoreRecord): Promise<StoreRecord>
+
+  /** Compare and set, by the MAC. @returns whether it was replaced */
+  replaceStore(expected: StoreRecord, next: StoreRecord): Promise<boolean>
 
   /** Asks the store for a sign of life that means a read and a write could succeed. */
   ping(): Promise<void>

@@ -3,8 +3,7 @@ import { availableParallelism } from 'node:os'
 import { urlHost } from '../config/address.ts'
 import type { Configuration } from '../config/configuration.ts'
 import { composeOperations } from '../container.ts'
-import { systemClock, systemRandom, systemSleep } from '../domain/random.ts'
-import { openRootKeyring } from '../domain/root-keys/open-root-keyring.ts'
+import { systemRandom } from '../domain/random.ts'
 import { buildApp } from '../http/app.ts'
 import { DEFAULT_RATE_LIMITS, shareOf } from '../http/plugins/rate-limit.ts'
 import { openHealth } from './health.ts'
@@ -15,6 +14,7 @@ import { openAccess } from './open-access.ts'
 import { openAudit } from './open-audit.ts'
 import { openCiphers } from './open-ciphers.ts'
 import { openHsms } from './open-hsms.ts'
+import { openKeyring } from './open-keyring.ts'
 import { openRepository } from './open-repository.ts'
 import { stopOnce } from './stop-once.ts'
 
@@ -41,10 +41,11 @@ const CLOSE_GRACE_MS = 10_000
  * @throws KmsError `start_refused`, or as HSM, store and audit log fail
  */
 export const startService = async (
-  { service, providers, warnings }: Configuration,
+  configuration: Configuration,
   logger: ServiceLogger,
   processes = 1,
 ): Promise<RunningService> => {
+  const { service, providers, warnings } = configuration
   for (const warning of warnings) logger.warn({}, warning)
   const instance = newInstanceId(systemRandom)
   // Closed in the reverse order.
@@ -56,16 +57,8 @@ export const startService = async (
   const access = await openAccess(service, { audit, logger }, resources)
   const { tls, identify } = access
   const hsms = await openHsms(providers, logger, resources)
-  const keyring = await openRootKeyring({
-    hsms,
-    repository,
-    logger,
-    random: systemRandom,
-    clock: systemClock,
-    sleep: systemSleep,
-    owner: instance,
-    startTimeoutMs: service.START_TIMEOUT_MS,
-  })
+  const keyring = await openKeyring(configuration, { repository, hsms, logger, owner: instance })
+  resources.defer(() => keyring.integrity[Symbol.dispose]())
   const operations = composeOperations({
     repository,
     keyring,

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeCertificate, type ServerCertificate } from '../../src/simulator/certificate.ts'
-import { auditSettings, startServiceProcess } from '../support/service-process.ts'
+import { auditSettings, SOME_ANCHOR, startServiceProcess } from '../support/service-process.ts'
 import { dinamoSettings, simulatorFor } from '../support/simulator.ts'
 import { runCofre, temporaryFolder } from './run-cofre.ts'
 
@@ -117,7 +117,7 @@ test('files that are missing or wrong end the start with their variables', async
     ],
   ]
   for (const [change, expected] of cases) {
-    const { code, stderr } = await runCofre(['serve'], { ...settings, ...change })
+    const { code, stderr } = await runCofre(['serve'], { ...settings, STORE_ANCHOR: SOME_ANCHOR, ...change })
     assert.equal(code, 78)
     assert.match(stderr, expected)
   }

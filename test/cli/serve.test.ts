@@ -8,7 +8,12 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { auditSettings, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
+import {
+  anchorFor,
+  auditSettings,
+  type ServiceProcess,
+  startServiceProcess,
+} from '../support/service-process.ts'
 import { dinamoSettings, simulatorFor } from '../support/simulator.ts'
 import { runCofre, temporaryFolder } from './run-cofre.ts'
 
@@ -90,6 +95,7 @@ test('whatever is missing or insecure ends it with a line that names the variabl
 test('everything that is wrong is said at once, and no store is made for it', async (t) => {
   const settings = await settingsFor(t)
   const wrong = {
+    STORE_ANCHOR: 'cofre1-x',
     AUDIT_KEY: 'not a key',
     DINAMO_HOST: 'a,a',
     DINAMO_CERT_SHA256: 'ab',
@@ -101,7 +107,7 @@ test('everything that is wrong is said at once, and no store is made for it', as
   assert.equal(code, 78)
   assert.deepEqual(
     stderr.match(/^cofre serve: \S+/gm),
-    ['AUDIT_KEY', 'DINAMO_HOST', 'DINAMO_CERT_SHA256', 'PKCS11_TOKEN_LABEL'].map(
+    ['STORE_ANCHOR', 'AUDIT_KEY', 'DINAMO_HOST', 'DINAMO_CERT_SHA256', 'PKCS11_TOKEN_LABEL'].map(
       (name) => `cofre serve: ${name}`,
     ),
   )
@@ -114,8 +120,9 @@ test('a port that is taken ends the start, and nothing is left open', async (t) 
   await once(other, 'listening')
   const { port } = other.address() as AddressInfo
   const settings = await settingsFor(t)
+  const STORE_ANCHOR = await anchorFor(settings)
   for (const change of [{ PORT: String(port) }, { HEALTH_BIND: `127.0.0.1:${port}` }]) {
-    const { code, stderr } = await runCofre(['serve'], { ...settings, ...change })
+    const { code, stderr } = await runCofre(['serve'], { ...settings, STORE_ANCHOR, ...change })
     assert.equal(code, 78)
     assert.match(
       stderr,

@@ -50,6 +50,7 @@ const COMPLETE = {
   ACME_PIN: '1234',
   AUDIT_LOG: '/var/log/cofre/audit.jsonl',
   AUDIT_KEY: 'PEM',
+  STORE_ANCHOR: `cofre1-${'0'.repeat(64)}`,
 } as const
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -106,6 +107,7 @@ test('serve without any setting says all that it needs, and listens with mutual 
       'CLIENT_CA_CERT_PATH',
       'AUDIT_LOG',
       'AUDIT_KEY',
+      'STORE_ANCHOR',
     ],
   )
 })
@@ -306,5 +308,24 @@ test('secrets leave the environment once they are read', async () => {
   assert.deepEqual(
     before.filter((name) => !(name in environment)),
     ['DATABASE_URL', 'ACME_PIN', 'AUDIT_KEY', 'OTHER_PIN'],
+  )
+})
+
+test('serve needs the store anchor, init does not, and dev keeps its own', async () => {
+  const { STORE_ANCHOR, ...others } = COMPLETE
+  assert.deepEqual(await problemsOf('serve', others), [
+    'STORE_ANCHOR is missing: it must be what cofre init printed: cofre1- and 64 hexadecimal digits',
+  ])
+  await refuses(
+    'serve',
+    { STORE_ANCHOR: 'cofre1-x' },
+    /^STORE_ANCHOR is "cofre1-x": it must be what cofre init/,
+  )
+  assert.equal((await read('init', others)).mode, 'init')
+  assert.equal((await read('init', COMPLETE)).service.STORE_ANCHOR, STORE_ANCHOR)
+  await refuses(
+    'dev',
+    { HSM_PROVIDER: 'acme', STORE_ANCHOR },
+    /^STORE_ANCHOR is set, and dev keeps it in DATA_DIR/,
   )
 })

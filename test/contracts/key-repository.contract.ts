@@ -5,6 +5,7 @@ import { lifetimeTests } from './key-repository/lifetime.ts'
 import { listingTests } from './key-repository/listing.ts'
 import { privateKeyTests } from './key-repository/private-keys.ts'
 import type { OpenStore } from './key-repository/samples.ts'
+import { storeRecordTests } from './key-repository/store-record.ts'
 import { wrappingTests } from './key-repository/wrappings.ts'
 
 /**
@@ -20,6 +21,7 @@ export const keyRepositoryContract = (name: string, open: OpenStore): void => {
     suite('listing', () => listingTests(open))
     suite('wrappings', () => wrappingTests(open))
     suite('root keys', () => claimTests(open))
+    suite('store record', () => storeRecordTests(open))
     suite('audit heads', () => auditHeadTests(open))
     suite('lifetime', () => lifetimeTests(open))
   })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes, randomInt } from 'node:crypto'
 import { suite, test } from 'node:test'
 import { inspect } from 'node:util'
 import { a256gcmCipher } from '../../src/adapters/cipher/a256gcm/a256gcm-cipher.ts'
@@ -11,6 +12,8 @@ import type { RequestContext } from '../../src/domain/request-context.ts'
 import { openRootKeyring } from '../../src/domain/root-keys/open-root-keyring.ts'
 import { SecretBytes } from '../../src/domain/secret-bytes.ts'
 import { keyOperations } from '../../src/domain/use-cases/key-operations.ts'
+import { wrapDataKey } from '../../src/domain/use-cases/wrap-data-key.ts'
+import { clientBinding } from '../../src/domain/wrapped-data-key.ts'
 import type { PrivateKeyRow } from '../../src/ports/key-repository.port.ts'
 import { keepingLogger } from '../support/logger.ts'
 import { stubHsm } from '../support/stub-hsm.ts'
@@ -38,6 +41,7 @@ const setUp = async () => {
     clock: systemClock,
     sleep: systemSleep,
     owner: 'test',
+    origin: { setting: 'STORE_ANCHOR', mayMake: true },
     startTimeoutMs: 1_000,
   })
   const idOf = ({ pub, source }: Pick<KeyDescription, 'pub' | 'source'>): string => `${source}:${pub}`
@@ -79,6 +83,14 @@ const oneCharacterChanges = function* (text: string): Generator<string> {
     yield `${text.slice(0, at)}${character}${text.slice(at + 1)}`
     yield `${text.slice(0, at)}${String.fromCharCode(text.charCodeAt(at) ^ 1)}${text.slice(at + 1)}`
   }
+}
+
+/** The same token with other bytes in its wrapped part, its check or its tag. */
+const garbled = (text: string): string => {
+  const parts = text.split('.')
+  const at = 6 + randomInt(3)
+  const length = Buffer.from(parts[at] ?? '', 'base64url').length
+  return parts.with(at, randomBytes(length).toString('base64url')).join('.')
 }
 
 suite('storing and reading a private key', () => {
@@ -240,23 +252,23 @@ suite('data keys', () => {
     authorize: () => undefined,
   })
 
-  test('are asked for once more where the HSM gave another one, and not where it gave none', async () => {
+  test('are asked for again, on another session, where the HSM did not give what was wrapped', async () => {
     const service = await setUp()
     const { plaintext, encryptedKey } = await generate(service)
     const unwrap = service.hsm.unwrapDataKey
-    let asked = 0
-    let length = 32
-    service.hsm.unwrapDataKey = async (rootKey, wrapped, options) => {
-      assert.equal(options?.again, false)
-      if (asked++ > 0) return await unwrap(rootKey, wrapped)
-      return SecretBytes.fill(length, (bytes) => bytes.fill(1))
-    }
-    assert.equal(await decrypt(service, encryptedKey), plaintext)
-    assert.equal(asked, 2)
-    for (length of [0, 31, 33]) {
-      asked = 0
+    for (const length of [32, 0, 31, 33]) {
+      const again: unknown[] = []
+      let wrongFor = 1
+      service.hsm.unwrapDataKey = async (rootKey, wrapped, options) => {
+        if (again.push(options?.again) > wrongFor) return await unwrap(rootKey, wrapped)
+        return SecretBytes.fill(length, (bytes) => bytes.fill(1))
+      }
+      assert.equal(await decrypt(service, encryptedKey), plaintext)
+      assert.deepEqual(again, [false, true])
+      wrongFor = Number.POSITIVE_INFINITY
+      again.length = 0
       await assert.rejects(decrypt(service, encryptedKey), code('encrypted_key_invalid'))
-      assert.equal(asked, 1)
+      assert.deepEqual(again, [false, true, true])
     }
   })
 
@@ -305,19 +317,30 @@ suite('data keys', () => {
     assert.equal(texts.size, 1)
   })
 
-  test('of an unknown root key, or of a garbled one, never reach the HSM', async () => {
+  test('that this store did not make never reach the HSM, whatever was altered', async () => {
     const service = await setUp()
     const { encryptedKey } = await generate(service)
     const before = service.calls.unwrapDataKey
     const id = service.keyring.current.rootKey.id
-    await assert.rejects(
-      decrypt(service, encryptedKey.replace(id, 'z'.repeat(32))),
-      code('root_key_not_found'),
-    )
-    await assert.rejects(
-      decrypt(service, encryptedKey.replace('rsa-oaep-sha256', 'rsa-pkcs1-v15')),
-      code('encrypted_key_invalid'),
-    )
+    const altered = [
+      encryptedKey.replace(id, 'z'.repeat(32)),
+      encryptedKey.replace('rsa-oaep-sha256', 'rsa-pkcs1-v15'),
+      ...Array.from({ length: 1_000 }, () => garbled(encryptedKey)),
+    ]
+    for (const text of altered) await assert.rejects(decrypt(service, text), code('encrypted_key_invalid'))
+    assert.equal(service.calls.unwrapDataKey, before)
+  })
+
+  test('of an unknown root key never reach the HSM', async () => {
+    const service = await setUp()
+    const { current, integrity } = service.keyring
+    using dataKey = SecretBytes.fill(32, (bytes) => bytes.fill(7))
+    const bound = { purpose: 'client', binding: clientBinding('') } as const
+    const { publicKey } = current
+    const elsewhere = { rootKey: { ...current.rootKey, id: 'z'.repeat(32) }, publicKey }
+    const unknown = wrapDataKey(elsewhere, dataKey, bound, integrity)
+    const before = service.calls.unwrapDataKey
+    await assert.rejects(decrypt(service, unknown), code('root_key_not_found'))
     assert.equal(service.calls.unwrapDataKey, before)
   })
 

@@ -43,6 +43,7 @@ const setUp = async () => {
     clock: systemClock,
     sleep: systemSleep,
     owner: 'test',
+    origin: { setting: 'STORE_ANCHOR', mayMake: true },
     startTimeoutMs: 1_000,
   })
   const cipher = a256gcmCipher()

@@ -3,6 +3,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { suite, test } from 'node:test'
 import { openMemoryKeyRepository } from '../../src/adapters/repository/memory/memory-key-repository.ts'
 import { KmsError } from '../../src/domain/errors.ts'
+import { authenticatedRootKey } from '../../src/domain/integrity/root-key-mac.ts'
 import { systemRandom } from '../../src/domain/random.ts'
 import type { ActiveRootKey, ClaimedRootKey } from '../../src/domain/root-key.ts'
 import { openRootKeyring, type RootKeyringOptions } from '../../src/domain/root-keys/open-root-keyring.ts'
@@ -39,6 +40,7 @@ const optionsFor = (
   ...clockwork(),
   owner: 'instance-a',
   startTimeoutMs: 30_000,
+  origin: { setting: 'STORE_ANCHOR', mayMake: true },
   ...rest,
 })
 
@@ -61,6 +63,8 @@ const row = (rootKey: string, provider = 'stub') => ({
   provider,
   rootKey,
   createdAt: new Date(START),
+  version: 1,
+  mac: '0'.repeat(64),
 })
 
 const refusal = (pattern: RegExp) => (error: unknown) => {
@@ -212,20 +216,14 @@ suite('instances that start together', () => {
     const repository = await openMemoryKeyRepository()
     const second = stubHsm({ firstPair: 1 })
     const destroyed: { id: string; publicKeySha256: string }[] = []
-    const winner: ActiveRootKey = {
-      state: 'active',
-      id: ID,
-      provider: 'stub',
-      createdAt: new Date(START),
-      algorithm: 'rsa-oaep-sha256',
-      publicKeySha256: publicKeySha256(createPublicKey(testPrivateKey(0))),
-    }
+    const winner = publicKeySha256(createPublicKey(testPrivateKey(0)))
     await repository.claimRootKey(claimOf('dead', START))
+    const paused = stubHsm()
     const create = second.hsm.createRootKey
     second.hsm.createRootKey = async (claim) => {
       const made = await create(claim)
       // Meanwhile the owner that was paused has activated its own pair.
-      await repository.activateRootKey(winner)
+      await openRootKeyring(optionsFor(repository, [paused.hsm], { owner: 'instance-a' }))
       return made
     }
     const hsm = Object.assign(second.hsm, {
@@ -235,7 +233,7 @@ suite('instances that start together', () => {
       },
     })
     const { current } = await openRootKeyring(optionsFor(repository, [hsm]))
-    assert.equal(current.rootKey.publicKeySha256, winner.publicKeySha256)
+    assert.equal(current.rootKey.publicKeySha256, winner)
     assert.deepEqual(destroyed, [
       { id: ID, publicKeySha256: publicKeySha256(createPublicKey(testPrivateKey(1))) },
     ])
@@ -316,13 +314,19 @@ suite('a root key in use', () => {
     assert.deepEqual((await keyring.find(rootKey.id))?.rootKey, rootKey)
   })
 
-  test('that another instance activated after the start is found, unless its padding is ruled out', async () => {
+  test('that another instance activated after the start is found, unless its padding is ruled out, or this service did not record it', async () => {
     const { store, altered } = await alterable()
     const { hsm } = stubHsm()
     const keyring = await openRootKeyring(optionsFor(store, [hsm]))
-    const later = renamed(keyring.current.rootKey, { id: ID })
-    altered.set(ID, renamed(later, { algorithm: 'rsa-pkcs1-v15' }))
+    const recorded = (change: Partial<ActiveRootKey>): ActiveRootKey =>
+      authenticatedRootKey(keyring.integrity, renamed(keyring.current.rootKey, { id: ID, ...change }))
+    const later = recorded({})
+    altered.set(ID, recorded({ algorithm: 'rsa-pkcs1-v15' }))
     assert.equal(await keyring.find(ID), undefined)
+    for (const change of [{ mac: '0'.repeat(64) }, { createdAt: new Date(0) }, { provider: 'old' }]) {
+      altered.set(ID, renamed(later, change))
+      assert.equal(await keyring.find(ID), undefined)
+    }
     altered.set(ID, later)
     assert.deepEqual((await keyring.find(ID))?.rootKey, later)
   })

@@ -28,6 +28,8 @@ export interface TokenVectors {
   readonly about: string
   /** The private half that opens every `wrapped`: PKCS#8 DER. Made for this file, and used nowhere else. */
   readonly privateKey: string
+  /** The integrity key of the store that made them. */
+  readonly integrityKey: string
   readonly vectors: readonly TokenVector[]
 }
 

@@ -3,9 +3,11 @@ import { constants, createHmac, createPrivateKey, hkdfSync, privateDecrypt } fro
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { encryptionContext } from '../../src/domain/encryption-context.ts'
+import { IntegrityKey } from '../../src/domain/integrity/integrity-key.ts'
 import { WRAPPING_ALGORITHMS } from '../../src/domain/root-key.ts'
 import { SecretBytes } from '../../src/domain/secret-bytes.ts'
 import {
+  checkMatches,
   clientBinding,
   isBoundTo,
   parseToken,
@@ -20,7 +22,7 @@ const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: 
 
 const tokens: fc.Arbitrary<WrappedDataKey> = fc.record(
   {
-    purpose: fc.constantFrom('row', 'client'),
+    purpose: fc.constantFrom('row', 'client', 'integrity'),
     rootKeyId: fc.stringMatching(/^[a-z0-9]{32}$/),
     algorithm: fc.constantFrom(...WRAPPING_ALGORITHMS),
     binding: bytes(32),
@@ -31,8 +33,17 @@ const tokens: fc.Arbitrary<WrappedDataKey> = fc.record(
 
 const secretOf = (key: Uint8Array): SecretBytes => SecretBytes.copyOf(key)
 
+const integrityOf = (key: Uint8Array): IntegrityKey => {
+  using secret = secretOf(key)
+  return new IntegrityKey(secret)
+}
+
+/** That of every test that needs only one. */
+const INTEGRITY = integrityOf(Buffer.alloc(32, 9))
+
 suite('golden tokens', () => {
-  const { privateKey, vectors } = readTokenVectors()
+  const { privateKey, integrityKey, vectors } = readTokenVectors()
+  const integrity = integrityOf(Buffer.from(integrityKey, 'base64'))
   const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64'), type: 'pkcs8', format: 'der' })
 
   for (const vector of vectors) {
@@ -45,8 +56,9 @@ suite('golden tokens', () => {
       assert.equal(parsed.algorithm, vector.algorithm)
       assert.equal(parsed.binding.toString('base64'), vector.binding)
       assert.equal(parsed.wrapped.toString('base64'), vector.wrapped)
-      assert.ok(tagMatches(parsed, dataKey))
-      assert.equal(sealToken(parsed, dataKey), vector.token)
+      assert.ok(tagMatches(parsed, integrity))
+      assert.ok(checkMatches(parsed, dataKey))
+      assert.equal(sealToken(parsed, dataKey, integrity), vector.token)
 
       const { boundTo } = vector
       if ('pub' in boundTo) {
@@ -66,28 +78,36 @@ suite('golden tokens', () => {
     })
   }
 
-  test('the tag is HMAC-SHA-256 under HKDF-SHA-256 of the data key, over the text before it', () => {
-    const [vector] = vectors
-    assert.ok(vector !== undefined)
-    const at = vector.token.lastIndexOf('.')
-    const tagKey = hkdfSync('sha256', Buffer.from(vector.dataKey, 'base64'), '', 'cofre/token-tag/v1', 32)
-    const tag = createHmac('sha256', Buffer.from(tagKey))
-      .update(vector.token.slice(0, at))
-      .digest('base64url')
-    assert.equal(vector.token.slice(at + 1), tag)
-  })
+  for (const [what, count, secret, info] of [
+    ['check', 8, 'data key', 'cofre/key-check/v1'],
+    ['tag', 9, 'integrity key', 'cofre/token-mac/v1'],
+  ] as const) {
+    test(`the ${what} is HMAC-SHA-256 under HKDF-SHA-256 of the ${secret}, over the text before it`, () => {
+      const [vector] = vectors
+      assert.ok(vector !== undefined)
+      const parts = vector.token.split('.').slice(0, count)
+      const keyText = secret === 'data key' ? vector.dataKey : integrityKey
+      const key = hkdfSync('sha256', Buffer.from(keyText, 'base64'), '', info, 32)
+      const mac = createHmac('sha256', Buffer.from(key))
+        .update(parts.slice(0, -1).join('.'))
+        .digest('base64url')
+      assert.equal(parts.at(-1), mac)
+    })
+  }
 })
 
 suite('a token', () => {
-  test('gives back what it was made of, in one line of under 600 characters', () => {
+  test('gives back what it was made of, in one line of under 700 characters', () => {
     fc.assert(
       fc.property(tokens, bytes(32), (token, key) => {
         using dataKey = secretOf(key)
-        const text = sealToken(token, dataKey)
-        assert.match(text, /^[\w.-]{1,600}$/)
-        const { tag, tagged, ...parts } = parseToken(text) ?? assert.fail('did not parse')
+        const text = sealToken(token, dataKey, INTEGRITY)
+        assert.match(text, /^[\w.-]{1,700}$/)
+        const parsed = parseToken(text) ?? assert.fail('did not parse')
+        const { tag: _tag, tagged: _tagged, check: _check, checked: _checked, ...parts } = parsed
         assert.deepEqual(parts, token)
-        assert.ok(tagMatches({ tag, tagged, ...parts }, dataKey))
+        assert.ok(tagMatches(parsed, INTEGRITY))
+        assert.ok(checkMatches(parsed, dataKey))
       }),
     )
   })
@@ -98,8 +118,9 @@ suite('a token', () => {
         fc.pre(!one.equals(other))
         using dataKey = secretOf(one)
         using wrong = secretOf(other)
-        const parsed = parseToken(sealToken(token, dataKey))
-        assert.equal(parsed && tagMatches(parsed, wrong), false)
+        const parsed = parseToken(sealToken(token, dataKey, INTEGRITY))
+        assert.equal(parsed && checkMatches(parsed, wrong), false)
+        assert.equal(parsed && tagMatches(parsed, integrityOf(one)), false)
       }),
     )
   })
@@ -107,11 +128,11 @@ suite('a token', () => {
   test('has exactly one spelling: every one-character change is refused or breaks the tag', () => {
     const [token] = fc.sample(tokens, { numRuns: 1, seed: 7 })
     using dataKey = secretOf(Buffer.alloc(32, 7))
-    const text = sealToken(token as WrappedDataKey, dataKey)
+    const text = sealToken(token as WrappedDataKey, dataKey, INTEGRITY)
     const alphabet = 'AZaz09-_.=+/ \n\u0000é'
     const opens = (altered: string): boolean => {
       const parsed = parseToken(altered)
-      return parsed !== undefined && tagMatches(parsed, dataKey)
+      return parsed !== undefined && tagMatches(parsed, INTEGRITY)
     }
     assert.ok(opens(text))
     for (let at = 0; at <= text.length; at++) {
@@ -143,7 +164,7 @@ suite('a token', () => {
     using dataKey = secretOf(Buffer.alloc(32, 1))
     const [sample] = fc.sample(tokens, { numRuns: 1, seed: 1 })
     const token = { ...(sample as WrappedDataKey), binding: clientBinding('a') }
-    const parsed = parseToken(sealToken(token, dataKey)) ?? assert.fail('did not parse')
+    const parsed = parseToken(sealToken(token, dataKey, INTEGRITY)) ?? assert.fail('did not parse')
     assert.ok(isBoundTo(parsed, [clientBinding('a')]))
     assert.ok(isBoundTo(parsed, [clientBinding(''), clientBinding('a')]))
     assert.ok(!isBoundTo(parsed, [clientBinding(''), clientBinding('b')]))

@@ -9,8 +9,16 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openSqliteKeyRepository } from '../../src/adapters/repository/sqlite/sqlite-key-repository.ts'
 import { FaultPlan } from '../../src/simulator/fault-plan.ts'
-import { auditSettings, COFRE, type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
+import { activeOf, claimOf, storeOf } from '../contracts/key-repository/samples.ts'
+import {
+  auditSettings,
+  COFRE,
+  type ServiceProcess,
+  SOME_ANCHOR,
+  startServiceProcess,
+} from '../support/service-process.ts'
 import { simulatorFor, USER } from '../support/simulator.ts'
 
 const LIMIT_MS = 30_000
@@ -21,6 +29,17 @@ interface Bench {
   readonly faults: FaultPlan
   /** The exit code and the signal. */
   readonly ended: Promise<readonly [number | null, string | null]>
+}
+
+/** A store whose root key a start asks the HSM for. */
+const initializedStore = async (t: TestContext, folder: string): Promise<string> => {
+  const path = join(folder, 'initialized.sqlite')
+  const store = await openSqliteKeyRepository({ path })
+  t.after(() => store.close())
+  await store.createStore(storeOf())
+  await store.claimRootKey(claimOf())
+  await store.activateRootKey(activeOf())
+  return path
 }
 
 const settingsFor = (folder: string) => ({
@@ -91,6 +110,8 @@ test('a start that waits for its HSM ends as well, and SIGHUP does not end it', 
   t.after(() => rm(folder, { recursive: true, force: true }))
   const settings = {
     ...settingsFor(folder),
+    DATABASE_URL: `sqlite:${await initializedStore(t, folder)}`,
+    STORE_ANCHOR: SOME_ANCHOR,
     DINAMO_HOST: `127.0.0.1:${port}`,
     DINAMO_CERT_SHA256: 'ab'.repeat(32),
     START_TIMEOUT_MS: '600000',

@@ -6,7 +6,7 @@ import { openHeads } from '../../src/service/open-repository.ts'
 import { ask } from '../durability/support/client.ts'
 import { newInstance, temporaryFolder } from '../durability/support/instance.ts'
 import { allStores } from '../durability/support/stores.ts'
-import { startServiceProcess } from '../support/service-process.ts'
+import { anchorFor, startServiceProcess } from '../support/service-process.ts'
 import { simulatorFor } from '../support/simulator.ts'
 
 const LIMIT = { timeout: 180_000 }
@@ -20,7 +20,8 @@ for (const { name, skip, freshUrl } of await allStores({ after })) {
       const before = await start()
       assert.equal((await ask(before.url, '/key', KEY)).status, 200)
       await before.stop()
-      const mistyped = { ...settings, DATABASE_URL: await freshUrl(t) }
+      const STORE_ANCHOR = await anchorFor(settings)
+      const mistyped = { ...settings, STORE_ANCHOR, DATABASE_URL: await freshUrl(t) }
       for (let again = 0; again < 2; again++) {
         await assert.rejects(startServiceProcess('serve', mistyped), (error: Error) => {
           assert.match(
@@ -43,7 +44,9 @@ for (const { name, skip, freshUrl } of await allStores({ after })) {
       for (const file of await readdir(folder)) {
         if (file.startsWith('audit')) await rename(join(folder, file), join(archive, file))
       }
-      const onPurpose = await startServiceProcess('serve', mistyped)
+      await assert.rejects(startServiceProcess('serve', mistyped), /is not that of STORE_ANCHOR/)
+      const begunAnew = { ...settings, DATABASE_URL: mistyped.DATABASE_URL }
+      const onPurpose = await startServiceProcess('serve', begunAnew)
       t.after(() => onPurpose.kill())
       assert.equal((await ask(onPurpose.url, '/key', KEY)).status, 200)
       assert.equal(await onPurpose.stop(), 0)

@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 export interface ServiceProcess {
   readonly child: ChildProcess
@@ -26,8 +27,37 @@ const inherited = (): NodeJS.ProcessEnv => {
   return { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }) }
 }
 
+const run = promisify(execFile)
+const anchors = new Map<string, Promise<string>>()
+
+/** An anchor of no store, for starts that are refused before anybody looks. */
+export const SOME_ANCHOR = `cofre1-${'0'.repeat(64)}`
+
+/** Runs `cofre init`. @returns the anchor that it printed */
+export const initialize = async (environment: Readonly<Record<string, string>>): Promise<string> => {
+  const { stdout } = await run(process.execPath, [COFRE, 'init'], { env: { ...inherited(), ...environment } })
+  return /^STORE_ANCHOR=(.+)$/m.exec(stdout)?.[1] ?? ''
+}
+
+/** What `cofre init` printed for that store; it is asked once for each. */
+export const anchorFor = (environment: Readonly<Record<string, string>>): Promise<string> => {
+  const { DATABASE_URL = '' } = environment
+  const anchor = anchors.get(DATABASE_URL) ?? initialize(environment)
+  anchors.set(DATABASE_URL, anchor)
+  return anchor
+}
+
+/** What `serve` needs, the store's anchor included. */
+const completeFor = async (
+  command: 'serve' | 'dev',
+  environment: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>>> =>
+  command === 'dev' || environment.STORE_ANCHOR !== undefined
+    ? environment
+    : { ...environment, STORE_ANCHOR: await anchorFor(environment) }
+
 /**
- * Starts `cofre COMMAND` as an operator would, and waits until it says that it is ready.
+ * Starts `cofre COMMAND` as an operator would, after `cofre init` where the store is new, and waits until it says that it is ready.
  *
  * @throws Error with what it printed, if it ends first
  */
@@ -37,7 +67,7 @@ export const startServiceProcess = async (
   { nodeArguments = [] }: { readonly nodeArguments?: readonly string[] } = {},
 ): Promise<ServiceProcess> => {
   const child = spawn(process.execPath, [...nodeArguments, COFRE, command], {
-    env: { ...inherited(), ...environment },
+    env: { ...inherited(), ...(await completeFor(command, environment)) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output: string[] = []

@@ -1,6 +1,9 @@
+import type { KeyObject } from 'node:crypto'
 import { canRemoveRootKeys, type HsmPort, isReplicated } from '../../ports/hsm.port.ts'
 import type { KeyRepositoryPort } from '../../ports/key-repository.port.ts'
 import { KmsError } from '../errors.ts'
+import type { ProvenRootKey } from '../integrity/open-integrity-key.ts'
+import type { UnauthenticatedRootKey } from '../integrity/root-key-mac.ts'
 import type { Clock, FillRandom, Sleep } from '../random.ts'
 import { type ActiveRootKey, type ClaimedRootKey, ROOT_KEY_ID_LENGTH, type RootKey } from '../root-key.ts'
 import { publicKeySha256 } from '../wrapping.ts'
@@ -13,6 +16,11 @@ export interface MakeRootKeyContext {
   readonly sleep: Sleep
   /** This instance, as its claims name it. */
   readonly owner: string
+  /** Whether the store's integrity key is, or can be brought, under that pair; then the record that says so. */
+  readonly authenticate: (
+    candidate: UnauthenticatedRootKey,
+    proven: ProvenRootKey,
+  ) => Promise<ActiveRootKey | undefined>
   /** When to give up waiting for another instance. */
   readonly until: Date
 }
@@ -79,8 +87,9 @@ const finish = async (
 ): Promise<ActiveRootKey> => {
   const lease = new Lease(claimed, context)
   try {
-    const candidate = await makeInHsm(hsm, claimed, context)
-    return await activate(hsm, candidate, context.repository)
+    const { candidate, publicKey } = await makeInHsm(hsm, claimed, context)
+    const record = await context.authenticate(candidate, { hsm, rootKey: candidate, publicKey })
+    return await activate(hsm, candidate, record, context.repository)
   } catch (error) {
     await lease.giveUp()
     throw error
@@ -94,23 +103,35 @@ const makeInHsm = async (
   hsm: HsmPort,
   { id, place, provider }: ClaimedRootKey,
   { random, clock }: MakeRootKeyContext,
-): Promise<ActiveRootKey> => {
+): Promise<{ readonly candidate: UnauthenticatedRootKey; readonly publicKey: KeyObject }> => {
   const { publicKey } = await hsm.createRootKey({ id, place })
   checkShape(id, publicKey)
   const algorithm = await findAlgorithm(hsm, { id, publicKey }, random)
   const reference = { id, algorithm, publicKeySha256: publicKeySha256(publicKey) }
   if (isReplicated(hsm)) await hsm.proveDevices(reference, publicKey, { fresh: true })
-  return { ...reference, state: 'active', provider, createdAt: clock() }
+  return { candidate: { ...reference, state: 'active', provider, createdAt: clock() }, publicKey }
 }
 
-/** The first to activate decides; whoever made another pair under the name takes it away again. */
+/**
+ * The first to activate decides, and before that the first to bring the integrity key under its pair; whoever made
+ * another pair under the name takes it away again.
+ */
 const activate = async (
   hsm: HsmPort,
-  candidate: ActiveRootKey,
+  candidate: UnauthenticatedRootKey,
+  record: ActiveRootKey | undefined,
   repository: KeyRepositoryPort,
 ): Promise<ActiveRootKey> => {
-  const held = await repository.activateRootKey(candidate)
-  if (held.state !== 'active') throw new Error('the store did not activate the root key')
+  const held =
+    record === undefined
+      ? await repository.findRootKey(candidate.id)
+      : await repository.activateRootKey(record)
+  if (held?.state !== 'active') {
+    if (canRemoveRootKeys(hsm)) await hsm.destroyRootKey(candidate)
+    throw new KmsError('start_refused', {
+      message: `Another instance is making root key ${candidate.id}, and made another pair; try again.`,
+    })
+  }
   if (held.publicKeySha256 !== candidate.publicKeySha256 && canRemoveRootKeys(hsm)) {
     await hsm.destroyRootKey(candidate)
   }

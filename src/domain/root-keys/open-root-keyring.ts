@@ -2,11 +2,23 @@ import type { HsmPort } from '../../ports/hsm.port.ts'
 import type { KeyRepositoryPort } from '../../ports/key-repository.port.ts'
 import type { Logger } from '../../ports/logger.port.ts'
 import { KmsError } from '../errors.ts'
+import { sameText } from '../integrity/integrity-key.ts'
+import { isAuthenticRootKey } from '../integrity/root-key-mac.ts'
 import type { Clock, FillRandom, Sleep } from '../random.ts'
 import type { ActiveRootKey, RootKey } from '../root-key.ts'
 import { makeRootKey } from './make-root-key.ts'
+import { OpeningStore } from './opening-store.ts'
 import { RootKeyring, type WrappingRootKey } from './root-keyring.ts'
 import { verifyRootKey } from './verify-root-key.ts'
+
+export interface StoreOrigin {
+  /** What the operator kept; left out where none was given out yet. */
+  readonly anchor?: string | undefined
+  /** The setting, or the file, that `anchor` came from: for error messages. */
+  readonly setting: string
+  /** Only `cofre init` may, and development. */
+  readonly mayMake: boolean
+}
 
 export interface RootKeyringOptions {
   /** The first one's root key wraps; the others unwrap what they wrapped before. */
@@ -18,6 +30,8 @@ export interface RootKeyringOptions {
   readonly sleep: Sleep
   /** This instance, 1 to 64 printable ASCII characters, unlike any other that ever ran. */
   readonly owner: string
+  /** How the store is known again, and whether what is missing may be made. */
+  readonly origin: StoreOrigin
   /** How long a start may wait for an HSM, or for another instance at its claim. Milliseconds. */
   readonly startTimeoutMs: number
 }
@@ -25,14 +39,17 @@ export interface RootKeyringOptions {
 const RETRY_PAUSE_MS = 250
 
 /**
- * Brings store and HSMs together at a start: every root key on record is found in its HSM and proven, and the
- * writing provider gets one if it has none.
+ * Brings store and HSMs together at a start: every root key on record is found in its HSM and proven, the integrity
+ * key is opened with them, the store is compared with its anchor, and every record with its MAC. Only where it may
+ * does the writing provider get a root key if it has none.
  *
  * @throws KmsError `start_refused` saying what does not fit, or as HSM and store fail until the time is over
  */
 export const openRootKeyring = async (options: RootKeyringOptions): Promise<RootKeyring> => {
-  const { hsms, repository } = options
+  const { hsms, repository, origin } = options
   const [writer] = hsms
+  await checkStoreIsThere(repository, origin)
+  using store = new OpeningStore(options)
   const byProvider = new Map(hsms.map((hsm) => [hsm.provider, hsm]))
   const until = new Date(options.clock().getTime() + options.startTimeoutMs)
   const rootKeys = await repository.listRootKeys()
@@ -46,25 +63,73 @@ export const openRootKeyring = async (options: RootKeyringOptions): Promise<Root
       warnOfMissingProvider(options.logger, rootKey)
       continue
     }
-    const publicKey = await patiently(options, until, () => verifyRootKey(hsm, rootKey, options.random))
+    const publicKey = await patiently(options, until, async () => {
+      const proven = await verifyRootKey(hsm, rootKey, options.random)
+      await store.openWith({ hsm, rootKey, publicKey: proven })
+      return proven
+    })
     verified.push(rootKey)
     if (hsm === writer) current = { rootKey, hsm, publicKey }
   }
+  if (verified.length > 0) checkOpened(store, origin)
   if (current === undefined) {
-    current = await makeAndVerify(writer, options, until)
+    if (!origin.mayMake) throw noRootKey(writer)
+    current = await makeAndVerify(writer, options, until, store)
     verified.push(current.rootKey)
   }
-  return new RootKeyring(current, verified, byProvider, repository)
+  const { integrity, anchor, record } = checkOpened(store, origin)
+  for (const rootKey of [...rootKeys, current.rootKey]) {
+    if (rootKey.state === 'active' && !isAuthenticRootKey(integrity, rootKey)) {
+      throw refused(`The store's record of root key ${rootKey.id} is not one that this service wrote.`)
+    }
+  }
+  return new RootKeyring(current, verified, byProvider, repository, { id: record.id, anchor, integrity })
 }
+
+const refused = (message: string): KmsError => new KmsError('start_refused', { message })
+
+const checkStoreIsThere = async (
+  repository: KeyRepositoryPort,
+  { anchor, setting, mayMake }: StoreOrigin,
+): Promise<void> => {
+  if (mayMake && anchor === undefined) return
+  if ((await repository.findStore()) !== undefined) return
+  throw refused(
+    `The store of DATABASE_URL is not that of ${setting}: it is empty, or never saw cofre init. Look at DATABASE_URL first; a store that was lost comes back from its backup.`,
+  )
+}
+
+/** @throws KmsError `start_refused` if the integrity key opens with no root key, or the anchor is another store's */
+const checkOpened = ({ opened }: OpeningStore, { anchor, setting }: StoreOrigin) => {
+  if (opened === undefined) {
+    throw refused('No root key of this store opens its integrity key: its record was altered or replaced.')
+  }
+  if (anchor !== undefined && !sameText(anchor, opened.anchor)) {
+    throw refused(`The store of DATABASE_URL is not that of ${setting}: it has another anchor.`)
+  }
+  return opened
+}
+
+const noRootKey = ({ provider }: HsmPort): KmsError =>
+  refused(
+    `The store has no root key of ${provider}, and a start makes none: cofre init does, with the same settings.`,
+  )
 
 const makeAndVerify = async (
   hsm: HsmPort,
   options: RootKeyringOptions,
   until: Date,
+  store: OpeningStore,
 ): Promise<WrappingRootKey> => {
-  const rootKey = await patiently(options, until, () => makeRootKey(hsm, { ...options, until }))
+  const rootKey = await patiently(options, until, () =>
+    makeRootKey(hsm, { ...options, until, authenticate: (...made) => store.authenticate(...made) }),
+  )
   options.logger.info({ rootKey: rootKey.id, provider: hsm.provider }, 'a new root key is active')
-  const publicKey = await patiently(options, until, () => verifyRootKey(hsm, rootKey, options.random))
+  const publicKey = await patiently(options, until, async () => {
+    const proven = await verifyRootKey(hsm, rootKey, options.random)
+    await store.openWith({ hsm, rootKey, publicKey: proven })
+    return proven
+  })
   return { rootKey, hsm, publicKey }
 }
 

@@ -2,6 +2,8 @@ import type { KeyObject } from 'node:crypto'
 import type { HsmPort } from '../../ports/hsm.port.ts'
 import type { KeyRepositoryPort } from '../../ports/key-repository.port.ts'
 import { KmsError } from '../errors.ts'
+import type { IntegrityKey } from '../integrity/integrity-key.ts'
+import { isAuthenticRootKey } from '../integrity/root-key-mac.ts'
 import type { ActiveRootKey } from '../root-key.ts'
 
 /** A root key and the HSM that unwraps with it. */
@@ -15,10 +17,18 @@ export interface WrappingRootKey extends RootKeyInHsm {
   readonly publicKey: KeyObject
 }
 
-/** The root keys that this instance works with. */
+/** The store as it was opened. */
+export interface StoreIdentity {
+  readonly id: string
+  readonly anchor: string
+  readonly integrity: IntegrityKey
+}
+
+/** The root keys that this instance works with, and the key that says what this store's service wrote. */
 export class RootKeyring {
   /** Wraps every new data key. */
   readonly current: WrappingRootKey
+  readonly store: StoreIdentity
   readonly #repository: Pick<KeyRepositoryPort, 'findRootKey'>
   readonly #hsms: ReadonlyMap<string, HsmPort>
   /** An active root key never changes: what was verified, or was taken once, is not read from the store again. */
@@ -30,18 +40,24 @@ export class RootKeyring {
     verified: readonly ActiveRootKey[],
     hsms: ReadonlyMap<string, HsmPort>,
     repository: Pick<KeyRepositoryPort, 'findRootKey'>,
+    store: StoreIdentity,
   ) {
+    this.store = store
     this.current = current
     this.#hsms = hsms
     this.#repository = repository
     this.#known = new Map(verified.map((rootKey) => [rootKey.id, rootKey]))
   }
 
+  get integrity(): IntegrityKey {
+    return this.store.integrity
+  }
+
   /**
    * What another instance activated after this one's start comes from the store. A padding that this HSM's setting
    * rules out is not used because a row of the store says so: such a root key counts as unknown.
    *
-   * @returns undefined if the store has no such root key in use
+   * @returns undefined if the store has no such root key in use, or a record of it that this service did not write
    * @throws KmsError `provider_unavailable` if its provider is not configured, or as the store fails
    */
   async find(id: string): Promise<RootKeyInHsm | undefined> {
@@ -58,6 +74,6 @@ export class RootKeyring {
 
   async #read(id: string): Promise<ActiveRootKey | undefined> {
     const found = await this.#repository.findRootKey(id)
-    return found?.state === 'active' ? found : undefined
+    return found?.state === 'active' && isAuthenticRootKey(this.integrity, found) ? found : undefined
   }
 }

@@ -12,10 +12,11 @@ export const generateDataKey =
   async ({ keyType }, { caller }) => {
     if (keyType !== KEY_TYPE) throw new KmsError('key_type_unsupported')
     caller.authorize('generateDataKey')
-    const { current } = keyring
+    const { current, integrity } = keyring
     const plaintextKey = await newDataKey(current)
     try {
-      const encryptedKey = wrapDataKey(current, plaintextKey, 'client', clientBinding(caller.owner))
+      const bound = { purpose: 'client', binding: clientBinding(caller.owner) } as const
+      const encryptedKey = wrapDataKey(current, plaintextKey, bound, integrity)
       return { plaintextKey, encryptedKey, rootKeyId: current.rootKey.id }
     } catch (error) {
       plaintextKey[Symbol.dispose]()

@@ -1,10 +1,11 @@
 import type { PrivateKeyRow } from '../../ports/key-repository.port.ts'
 import { encryptionContext } from '../encryption-context.ts'
 import { KmsError } from '../errors.ts'
+import { isAuthenticRow } from '../integrity/row-mac.ts'
 import type { KeyOperations } from '../operations.ts'
 import { checkIdentity, type KeyIdentity } from '../private-key.ts'
 import type { SecretBytes } from '../secret-bytes.ts'
-import { isBoundTo, type ParsedToken, parseToken, rowBinding } from '../wrapped-data-key.ts'
+import { isBoundTo, type ParsedToken, parseToken, rowBinding, tagMatches } from '../wrapped-data-key.ts'
 import type { UseCaseContext } from './context.ts'
 import { openToken } from './open-token.ts'
 
@@ -32,9 +33,13 @@ const openRow = async (
   const failure = (reason: string, cause?: unknown): KmsError =>
     new KmsError('integrity_failure', { subject: { pub, source, reason }, cause })
 
+  // Before anything of it is believed, and before the HSM is asked.
+  if (!isAuthenticRow(keyring.integrity, row)) throw failure('this service did not write it')
   const context = encryptionContext({ pub, source, coin: row.coin, type: row.type })
   const token = parseRowToken(row, context)
-  if (token === undefined) throw failure('its token is not that of this row')
+  if (token === undefined || !tagMatches(token, keyring.integrity)) {
+    throw failure('its token is not that of this row')
+  }
   const found = await keyring.find(token.rootKeyId)
   if (found === undefined) throw failure('its root key is unknown')
   const { algorithm, provider } = found.rootKey

@@ -1,4 +1,5 @@
 import { encryptionContext } from '../encryption-context.ts'
+import { authenticatedRow } from '../integrity/row-mac.ts'
 import type { KeyOperations } from '../operations.ts'
 import { checkDescription } from '../private-key.ts'
 import { rowBinding } from '../wrapped-data-key.ts'
@@ -12,20 +13,19 @@ export const storePrivateKey =
     const key = { pub, source, coin, type }
     checkDescription(key)
     caller.authorize('storePrivateKey', key)
-    const { current } = keyring
+    const { current, integrity } = keyring
     const context = encryptionContext(key)
     using dataKey = await newDataKey(current)
-    const encryptedDataKey = wrapDataKey(current, dataKey, 'row', rowBinding(context))
+    const encryptedDataKey = wrapDataKey(
+      current,
+      dataKey,
+      { purpose: 'row', binding: rowBinding(context) },
+      integrity,
+    )
     const encryptedPrv = await cipher.encrypt(prv, dataKey, context)
     const { id: rootKey, provider } = current.rootKey
-    await repository.insertPrivateKey({
-      ...key,
-      encryptedPrv,
-      encryptedDataKey,
-      provider,
-      rootKey,
-      createdAt: clock(),
-    })
+    const row = { ...key, encryptedPrv, encryptedDataKey, provider, rootKey, createdAt: clock(), version: 1 }
+    await repository.insertPrivateKey(authenticatedRow(integrity, row))
     return {
       key,
       rootKeyId: rootKey,

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { activeOf, claimOf, numbered, type OpenStore, rowOf, type Store, tally } from './samples.ts'
+import { activeOf, claimOf, numbered, type OpenStore, rowOf, type Store, storeOf, tally } from './samples.ts'
 
-const { encryptedDataKey, provider, rootKey } = rowOf()
-const WRAPPING = { encryptedDataKey, provider, rootKey }
+const WRAPPING = rowOf()
 
 const CALLS: Readonly<Record<Exclude<keyof Store, 'close'>, (store: Store) => Promise<unknown>>> = {
   insertPrivateKey: (store) => store.insertPrivateKey(rowOf()),
@@ -20,6 +19,9 @@ const CALLS: Readonly<Record<Exclude<keyof Store, 'close'>, (store: Store) => Pr
   saveAuditHead: (store) =>
     store.saveAuditHead({ instance: 'a', sequence: 1, hash: '0'.repeat(64), savedAt: new Date(0) }),
   listAuditHeads: (store) => store.listAuditHeads(),
+  findStore: (store) => store.findStore(),
+  createStore: (store) => store.createStore(storeOf()),
+  replaceStore: (store) => store.replaceStore(storeOf(), storeOf()),
   ping: (store) => store.ping(),
 }
 

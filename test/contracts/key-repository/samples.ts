@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import type { ActiveRootKey, ClaimedRootKey } from '../../../src/domain/root-key.ts'
+import type { StoreRecord } from '../../../src/domain/store-record.ts'
 import type {
   AuditHeadRepository,
   KeyRepositoryPort,
@@ -18,10 +19,12 @@ export const rowOf = (changes: Partial<PrivateKeyRow> = {}): PrivateKeyRow => ({
   coin: 'tbtc',
   type: 'independent',
   encryptedPrv: '{"iv":"d3c5","v":1,"iter":10000,"ks":256,"ts":128,"mode":"ccm","adata":"","cipher":"aes"}',
-  encryptedDataKey: `cofre1.row.${rootKeyId('a')}.rsa-oaep-sha256.aes-256.b.w.t`,
+  encryptedDataKey: `cofre1.row.${rootKeyId('a')}.rsa-oaep-sha256.aes-256.b.w.c.t`,
   provider: 'dinamo',
   rootKey: rootKeyId('a'),
   createdAt: new Date('2026-03-04T05:06:07.089Z'),
+  version: 1,
+  mac: '89abcdef'.repeat(8),
   ...changes,
 })
 
@@ -42,6 +45,16 @@ export const activeOf = (changes: Partial<ActiveRootKey> = {}): ActiveRootKey =>
   createdAt: new Date('2026-01-02T03:04:07.008Z'),
   algorithm: 'rsa-oaep-sha256',
   publicKeySha256: '0123456789abcdef'.repeat(4),
+  mac: 'fedcba9876543210'.repeat(4),
+  ...changes,
+})
+
+export const storeOf = (changes: Partial<StoreRecord> = {}): StoreRecord => ({
+  id: '00112233'.repeat(4),
+  state: 'open',
+  integrityKeys: [{ rootKey: rootKeyId('a'), token: `cofre1.integrity.${rootKeyId('a')}` }],
+  createdAt: new Date('2026-01-02T03:04:06.007Z'),
+  mac: '0a1b2c3d'.repeat(8),
   ...changes,
 })
 

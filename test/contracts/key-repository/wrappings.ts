@@ -7,6 +7,8 @@ const wrappingOf = (letter: string, provider = 'dinamo'): RowWrapping => ({
   encryptedDataKey: `token wrapped with ${letter}`,
   rootKey: rootKeyId(letter),
   provider,
+  version: letter.charCodeAt(0),
+  mac: (letter.charCodeAt(0) % 10).toString().repeat(64),
 })
 
 const RACERS = 10
@@ -27,8 +29,14 @@ export const wrappingTests = (open: OpenStore): void => {
     const store = await open(t)
     const row = rowOf(wrappingOf('a'))
     await store.insertPrivateKey(row)
-    const { encryptedDataKey, rootKey } = wrappingOf('b')
-    for (const change of [{ encryptedDataKey }, { rootKey }, { encryptedDataKey, rootKey }]) {
+    const { encryptedDataKey, rootKey, version, mac } = wrappingOf('b')
+    for (const change of [
+      { encryptedDataKey },
+      { rootKey },
+      { version },
+      { mac },
+      { encryptedDataKey, rootKey },
+    ]) {
       const expected = { ...wrappingOf('a'), ...change }
       assert.equal(await store.replaceWrapping(row, expected, wrappingOf('c')), false)
       assert.deepEqual(await store.findPrivateKey(row), row)

@@ -12,7 +12,7 @@ import { pemBody } from './pem.ts'
 /** A password that stands nowhere else: 16 characters. */
 export const PASSWORD = 'pw-8zq3Xv5Lm1Rt7'
 
-/** What `serve` would read, with an HSM in this process. */
+/** What `serve` would read, with an HSM in this process; as `init`, so that its first start makes what is missing. */
 export const testConfiguration = async (
   t: TestContext,
 ): Promise<{ readonly configuration: Configuration; readonly secrets: readonly string[] }> => {
@@ -28,6 +28,6 @@ export const testConfiguration = async (
     ...dinamoSettings(simulator, { username: USER.username, password: PASSWORD }),
     ...auditSettings(folder),
   }
-  const configuration = await readConfiguration('serve', { environment, loadProvider, parseAuditKey })
+  const configuration = await readConfiguration('init', { environment, loadProvider, parseAuditKey })
   return { configuration, secrets: [PASSWORD, pemBody(environment.AUDIT_KEY)] }
 }

@@ -17,6 +17,7 @@ const ENVIRONMENT = {
   DINAMO_MAX_SESSIONS: '7',
   AUDIT_LOG: '/var/log/cofre/audit.jsonl',
   AUDIT_KEY: 'audit-key',
+  STORE_ANCHOR: `cofre1-${'0'.repeat(64)}`,
 }
 
 const parseAuditKey = (): void => undefined

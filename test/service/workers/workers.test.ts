@@ -9,7 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FaultPlan } from '../../../src/simulator/fault-plan.ts'
 import { runCofre, temporaryFolder } from '../../cli/run-cofre.ts'
 import { makeAuthority, makeSelfSigned } from '../../support/certificates.ts'
-import { auditSettings, type ServiceProcess, startServiceProcess } from '../../support/service-process.ts'
+import {
+  auditSettings,
+  type ServiceProcess,
+  SOME_ANCHOR,
+  startServiceProcess,
+} from '../../support/service-process.ts'
 import { dinamoSettings, simulatorFor } from '../../support/simulator.ts'
 
 const LIMIT_MS = 40_000
@@ -128,7 +133,11 @@ test('workers do not outlive the first process', async (t) => {
 
 test('a start that a worker refuses ends with its exit code, and is told once', async (t) => {
   const { settings, folder } = await settingsFor(t)
-  const { code, stderr } = await runCofre(['serve'], { ...settings, AUDIT_LOG: join(folder, 'none', 'log') })
+  const { code, stderr } = await runCofre(['serve'], {
+    ...settings,
+    STORE_ANCHOR: SOME_ANCHOR,
+    AUDIT_LOG: join(folder, 'none', 'log'),
+  })
   assert.equal(code, 78)
   assert.match(stderr, /^cofre serve: AUDIT_LOG: [^\n]*\n$/)
 })

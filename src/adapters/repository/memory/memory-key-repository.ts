@@ -1,6 +1,7 @@
 import { KmsError } from '../../../domain/errors.ts'
 import type { KeyIdentity } from '../../../domain/private-key.ts'
 import type { ActiveRootKey, ClaimedRootKey, RootKey } from '../../../domain/root-key.ts'
+import type { StoreRecord } from '../../../domain/store-record.ts'
 import type {
   AuditHead,
   AuditHeadRepository,
@@ -20,7 +21,9 @@ const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown])
 const isWrappedAs = (row: PrivateKeyRow, expected: RowWrapping): boolean =>
   row.encryptedDataKey === expected.encryptedDataKey &&
   row.rootKey === expected.rootKey &&
-  row.provider === expected.provider
+  row.provider === expected.provider &&
+  row.version === expected.version &&
+  row.mac === expected.mac
 
 const isClaimOf = (held: RootKey, { owner, leaseUntil }: ClaimedRootKey): held is ClaimedRootKey =>
   held.state === 'claimed' && held.owner === owner && held.leaseUntil.getTime() === leaseUntil.getTime()
@@ -33,6 +36,7 @@ class MemoryKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   readonly #rows = new Map<string, PrivateKeyRow>()
   /** A map keeps the order of the claims, also when a claim is replaced. */
   readonly #rootKeys = new Map<string, RootKey>()
+  #store: StoreRecord | undefined
   readonly #heads = new Map<string, AuditHead>()
   #closed = false
 
@@ -61,8 +65,8 @@ class MemoryKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
     const key = keyOf(identity)
     const row = this.#rows.get(key)
     if (row === undefined || !isWrappedAs(row, expected)) return false
-    const { encryptedDataKey, provider, rootKey } = next
-    this.#rows.set(key, { ...row, encryptedDataKey, provider, rootKey })
+    const { encryptedDataKey, provider, rootKey, version, mac } = next
+    this.#rows.set(key, { ...row, encryptedDataKey, provider, rootKey, version, mac })
     return true
   }
 
@@ -125,6 +129,24 @@ class MemoryKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   async listAuditHeads(): Promise<readonly AuditHead[]> {
     this.#checkOpen()
     return [...this.#heads].sort(byKey).map(([, head]) => structuredClone(head))
+  }
+
+  async findStore(): Promise<StoreRecord | undefined> {
+    this.#checkOpen()
+    return structuredClone(this.#store)
+  }
+
+  async createStore(record: StoreRecord): Promise<StoreRecord> {
+    this.#checkOpen()
+    this.#store ??= structuredClone(record)
+    return structuredClone(this.#store)
+  }
+
+  async replaceStore({ mac }: StoreRecord, next: StoreRecord): Promise<boolean> {
+    this.#checkOpen()
+    if (this.#store?.mac !== mac) return false
+    this.#store = structuredClone(next)
+    return true
   }
 
   async ping(): Promise<void> {

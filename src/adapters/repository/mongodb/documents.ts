@@ -1,4 +1,5 @@
 import type { Collection, Db } from 'mongodb'
+import type { StoreRecord } from '../../../domain/store-record.ts'
 import type { AuditHead, PrivateKeyRow } from '../../../ports/key-repository.port.ts'
 
 /** The reference document's field names; `_id` is `source:pub`, so that no index has to exist first. */
@@ -18,6 +19,7 @@ export interface RootKeyFields {
   readonly place?: string
   readonly algorithm?: string
   readonly publicKeySha256?: string
+  readonly mac?: string
 }
 
 /**
@@ -35,6 +37,12 @@ export interface AuditHeadDocument extends Omit<AuditHead, 'instance'> {
   readonly _id: string
 }
 
+/** The store's record. */
+export interface StoreDocument extends Omit<StoreRecord, 'createdAt'> {
+  readonly _id: 'store'
+  readonly created_at: Date
+}
+
 export interface SchemaDocument {
   readonly _id: 'cofre'
   readonly version: number
@@ -48,6 +56,7 @@ export interface Collections {
   readonly privateKeys: Collection<PrivateKeyDocument>
   readonly rootKeys: Collection<RootKeysDocument>
   readonly auditHeads: Collection<AuditHeadDocument>
+  readonly store: Collection<StoreDocument>
 }
 
 export const collectionsOf = (database: Db): Collections => ({
@@ -55,4 +64,5 @@ export const collectionsOf = (database: Db): Collections => ({
   privateKeys: database.collection('private_keys'),
   rootKeys: database.collection('root_keys'),
   auditHeads: database.collection('audit_heads'),
+  store: database.collection('store'),
 })

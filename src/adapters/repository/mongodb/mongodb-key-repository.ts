@@ -1,6 +1,7 @@
 import type { MongoClient } from 'mongodb'
 import type { KeyIdentity } from '../../../domain/private-key.ts'
 import type { ActiveRootKey, ClaimedRootKey, RootKey } from '../../../domain/root-key.ts'
+import type { StoreRecord } from '../../../domain/store-record.ts'
 import type {
   AuditHead,
   AuditHeadRepository,
@@ -26,6 +27,7 @@ import { PrivateKeys } from './private-keys.ts'
 import { RootKeys } from './root-keys.ts'
 import { checkSchema, ping } from './schema.ts'
 import { startFailure } from './start-failure.ts'
+import { StoreRecords } from './store-record.ts'
 
 /** Shared by any number of instances. Every change is one document's, and on disk at a majority of the members. */
 class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
@@ -34,6 +36,7 @@ class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   readonly #privateKeys: PrivateKeys
   readonly #rootKeys: RootKeys
   readonly #auditHeads: AuditHeads
+  readonly #store: StoreRecords
   readonly #disconnect: () => Promise<void>
   #closing: Promise<void> | undefined
 
@@ -43,6 +46,7 @@ class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
     this.#privateKeys = new PrivateKeys(collections.privateKeys)
     this.#rootKeys = new RootKeys(collections.rootKeys)
     this.#auditHeads = new AuditHeads(collections.auditHeads)
+    this.#store = new StoreRecords(collections.store)
     this.#disconnect = disconnect
   }
 
@@ -107,6 +111,19 @@ class MongoKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
 
   async listAuditHeads(): Promise<readonly AuditHead[]> {
     return await this.#calls.run((deadline) => this.#auditHeads.list(deadline))
+  }
+
+  async findStore(): Promise<StoreRecord | undefined> {
+    return await this.#calls.run((deadline) => this.#store.find(deadline))
+  }
+
+  async createStore(record: StoreRecord): Promise<StoreRecord> {
+    return await this.#calls.run((deadline) => this.#store.create(structuredClone(record), deadline))
+  }
+
+  async replaceStore(expected: StoreRecord, next: StoreRecord): Promise<boolean> {
+    const [held, wanted] = structuredClone([expected, next] as const)
+    return await this.#calls.run((deadline) => this.#store.replace(held, wanted, deadline))
   }
 
   async ping(): Promise<void> {

@@ -18,6 +18,8 @@ export const documentOf = (row: PrivateKeyRow): PrivateKeyDocument => ({
   coin: row.coin,
   type: row.type,
   created_at: new Date(row.createdAt),
+  version: row.version,
+  mac: row.mac,
 })
 
 export const privateKeyRowOf = reading(['_id'], (found): PrivateKeyRow => {
@@ -32,6 +34,8 @@ export const privateKeyRowOf = reading(['_id'], (found): PrivateKeyRow => {
     provider: text(found, 'provider'),
     rootKey: text(found, 'rootKey'),
     createdAt: date(found, 'created_at'),
+    version: count(found, 'version'),
+    mac: text(found, 'mac'),
   }
 })
 

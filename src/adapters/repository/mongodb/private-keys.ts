@@ -17,11 +17,10 @@ import { check, reading } from './reading.ts'
 /** `lost`: whether it is stored, or ever will be, is not known. */
 type Attempt = 'stored' | 'taken' | 'lost'
 
-const wrappingOf = ({ encryptedDataKey, provider, rootKey }: RowWrapping): RowWrapping => ({
-  encryptedDataKey,
-  provider,
-  rootKey,
-})
+const wrappingOf = (row: RowWrapping): RowWrapping => {
+  const { encryptedDataKey, provider, rootKey, version, mac } = row
+  return { encryptedDataKey, provider, rootKey, version, mac }
+}
 
 const byRootKey = (a: RootKeyCount, b: RootKeyCount): number =>
   Buffer.compare(Buffer.from(`${a.rootKey} ${a.provider}`), Buffer.from(`${b.rootKey} ${b.provider}`))

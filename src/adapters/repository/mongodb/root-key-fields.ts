@@ -31,5 +31,6 @@ export const rootKeyOf = reading(['id', 'provider'], (found): RootKey => {
     ...common,
     algorithm: algorithm as WrappingAlgorithm,
     publicKeySha256: text(found, 'publicKeySha256', SHA_256),
+    mac: text(found, 'mac', SHA_256),
   }
 })

@@ -29,6 +29,16 @@ export interface ActivationColumns {
   readonly createdAt: string
   readonly algorithm: string
   readonly publicKeySha256: string
+  readonly mac: string
+}
+
+/** `integrityKeys` as JSON. */
+export interface StoreColumns {
+  readonly id: string
+  readonly state: string
+  readonly integrityKeys: string
+  readonly createdAt: string
+  readonly mac: string
 }
 
 export interface AuditHeadColumns extends Omit<AuditHead, 'savedAt'> {
@@ -46,6 +56,7 @@ export interface Reads {
   findRootKey(id: string): FoundRow | undefined
   listRootKeys(): readonly FoundRow[]
   listAuditHeads(): readonly FoundRow[]
+  findStore(): FoundRow | undefined
 }
 
 /** Each is atomic alone, so that any of them may share a transaction. */
@@ -60,6 +71,10 @@ export interface Writes {
   /** What stands under the id afterwards; undefined if it was never claimed. */
   activateRootKey(rootKey: ActivationColumns): FoundRow | undefined
   saveAuditHead(head: AuditHeadColumns): void
+  /** What is there afterwards. */
+  createStore(record: StoreColumns): FoundRow | undefined
+  /** Whether it was replaced. */
+  replaceStore(expectedMac: string, next: StoreColumns): boolean
   /** Changes nothing, but has to be written and flushed. */
   ping(): void
 }

@@ -1,6 +1,7 @@
 import { KmsError } from '../../../domain/errors.ts'
 import { checkDescription, type KeyDescription } from '../../../domain/private-key.ts'
 import { isWrappingAlgorithm, ROOT_KEY_ID, type RootKey } from '../../../domain/root-key.ts'
+import { STORE_ID, type StoreRecord, type WrappedIntegrityKey } from '../../../domain/store-record.ts'
 import type { AuditHead, PrivateKeyRow, RootKeyCount } from '../../../ports/key-repository.port.ts'
 import type { FoundRow } from './messages.ts'
 
@@ -64,6 +65,8 @@ export const privateKeyRowOf = reading(['pub', 'source'], (row): PrivateKeyRow =
     provider: text(row, 'provider'),
     rootKey: text(row, 'rootKey'),
     createdAt: date(row, 'createdAt'),
+    version: count(row, 'version'),
+    mac: text(row, 'mac'),
   }
 })
 
@@ -80,8 +83,34 @@ export const rootKeyOf = reading(['id', 'provider'], (row): RootKey => {
   }
   const algorithm = text(row, 'algorithm')
   if (!isWrappingAlgorithm(algorithm)) throw new NonsenseColumn('column algorithm names none')
-  return { state: 'active', ...common, algorithm, publicKeySha256: text(row, 'publicKeySha256', SHA_256) }
+  const publicKeySha256 = text(row, 'publicKeySha256', SHA_256)
+  return { state: 'active', ...common, algorithm, publicKeySha256, mac: text(row, 'mac', SHA_256) }
 })
+
+const integrityKeysOf = (row: FoundRow): readonly WrappedIntegrityKey[] => {
+  let found: unknown
+  try {
+    found = JSON.parse(text(row, 'integrityKeys'))
+  } catch {
+    throw new NonsenseColumn('column integrityKeys is no JSON')
+  }
+  check(Array.isArray(found), 'integrityKeys')
+  return (found as readonly unknown[]).map((each) => {
+    const fields = Object(each) as FoundRow
+    return { rootKey: text(fields, 'rootKey', ROOT_KEY_ID), token: text(fields, 'token') }
+  })
+}
+
+export const storeOf = reading(
+  ['id'],
+  (row): StoreRecord => ({
+    id: text(row, 'id', STORE_ID),
+    state: text(row, 'state', /^(open|finished)$/) as StoreRecord['state'],
+    integrityKeys: integrityKeysOf(row),
+    createdAt: date(row, 'createdAt'),
+    mac: text(row, 'mac', SHA_256),
+  }),
+)
 
 export const rootKeyIdOf = reading(['id'], (row): string => text(row, 'id'))
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { KmsError } from '../../../domain/errors.ts'
 import type { KeyIdentity } from '../../../domain/private-key.ts'
 import type { ActiveRootKey, ClaimedRootKey, RootKey } from '../../../domain/root-key.ts'
+import type { StoreRecord } from '../../../domain/store-record.ts'
 import type {
   AuditHead,
   AuditHeadRepository,
@@ -11,8 +12,8 @@ import type {
   RootKeyCount,
   RowWrapping,
 } from '../../../ports/key-repository.port.ts'
-import type { FoundRow, Lease } from './messages.ts'
-import { auditHeadOf, privateKeyRowOf, rootKeyCountOf, rootKeyIdOf, rootKeyOf } from './rows.ts'
+import type { FoundRow, Lease, StoreColumns } from './messages.ts'
+import { auditHeadOf, privateKeyRowOf, rootKeyCountOf, rootKeyIdOf, rootKeyOf, storeOf } from './rows.ts'
 import { WorkerClient } from './worker-client.ts'
 
 export interface SqliteOptions {
@@ -37,10 +38,17 @@ const leaseOf = ({ owner, leaseUntil }: Pick<ClaimedRootKey, 'owner' | 'leaseUnt
 /** As the port gives them: a driver of threads copies whatever members an object has. */
 const identityOf = ({ pub, source }: KeyIdentity): KeyIdentity => ({ pub, source })
 
-const wrappingOf = ({ encryptedDataKey, provider, rootKey }: RowWrapping): RowWrapping => ({
-  encryptedDataKey,
-  provider,
-  rootKey,
+const wrappingOf = (row: RowWrapping): RowWrapping => {
+  const { encryptedDataKey, provider, rootKey, version, mac } = row
+  return { encryptedDataKey, provider, rootKey, version, mac }
+}
+
+const storeColumnsOf = ({ id, state, integrityKeys, createdAt, mac }: StoreRecord): StoreColumns => ({
+  id,
+  state,
+  integrityKeys: JSON.stringify(integrityKeys),
+  createdAt: createdAt.toISOString(),
+  mac,
 })
 
 const claimed = (row: FoundRow | undefined): RootKey => {
@@ -114,8 +122,8 @@ class SqliteKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   }
 
   async activateRootKey(rootKey: ActiveRootKey): Promise<RootKey> {
-    const { id, provider, createdAt, algorithm, publicKeySha256 } = rootKey
-    const columns = { id, provider, createdAt: createdAt.toISOString(), algorithm, publicKeySha256 }
+    const { id, provider, createdAt, algorithm, publicKeySha256, mac } = rootKey
+    const columns = { id, provider, createdAt: createdAt.toISOString(), algorithm, publicKeySha256, mac }
     return claimed(await this.#worker.call('activateRootKey', columns))
   }
 
@@ -125,6 +133,21 @@ class SqliteKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
 
   async listAuditHeads(): Promise<readonly AuditHead[]> {
     return (await this.#worker.call('listAuditHeads')).map(auditHeadOf)
+  }
+
+  async findStore(): Promise<StoreRecord | undefined> {
+    const row = await this.#worker.call('findStore')
+    return row && storeOf(row)
+  }
+
+  async createStore(record: StoreRecord): Promise<StoreRecord> {
+    const row = await this.#worker.call('createStore', storeColumnsOf(record))
+    if (row === undefined) throw new Error('the store has no record')
+    return storeOf(row)
+  }
+
+  async replaceStore(expected: StoreRecord, next: StoreRecord): Promise<boolean> {
+    return await this.#worker.call('replaceStore', expected.mac, storeColumnsOf(next))
   }
 
   async ping(): Promise<void> {

@@ -1,12 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { FoundRow, Reads, Writes } from './messages.ts'
+import type { FoundRow, Reads, StoreColumns, Writes } from './messages.ts'
 import { APPLICATION_ID } from './schema.ts'
 
 const PRIVATE_KEY =
-  'pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, created_at AS createdAt'
+  'pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, created_at AS createdAt, version, mac'
 
 const ROOT_KEY = `id, provider, state, created_at AS createdAt, owner, lease_until AS leaseUntil, place,
-  algorithm, public_key_sha256 AS publicKeySha256`
+  algorithm, public_key_sha256 AS publicKeySha256, mac`
 
 export const FIND_PRIVATE_KEY = `SELECT ${PRIVATE_KEY} FROM private_keys WHERE pub = ? AND source = ?`
 
@@ -28,6 +28,9 @@ const COUNT_BY_ROOT_KEY = `
 
 const FIND_ROOT_KEY = `SELECT ${ROOT_KEY} FROM root_keys WHERE id = ?`
 
+const FIND_STORE =
+  'SELECT id, state, integrity_keys AS integrityKeys, created_at AS createdAt, mac FROM store'
+
 export const prepareReads = (database: DatabaseSync): Reads => {
   const findPrivateKey = database.prepare(FIND_PRIVATE_KEY)
   const listPrivateKeys = database.prepare(LIST_PRIVATE_KEYS)
@@ -35,6 +38,7 @@ export const prepareReads = (database: DatabaseSync): Reads => {
   const countByRootKey = database.prepare(COUNT_BY_ROOT_KEY)
   const findRootKey = database.prepare(FIND_ROOT_KEY)
   const listRootKeys = database.prepare(`SELECT ${ROOT_KEY} FROM root_keys ORDER BY number`)
+  const findStore = database.prepare(FIND_STORE)
   const listAuditHeads = database.prepare(
     'SELECT instance, sequence, hash, saved_at AS savedAt FROM audit_heads ORDER BY instance',
   )
@@ -46,26 +50,33 @@ export const prepareReads = (database: DatabaseSync): Reads => {
     findRootKey: (id) => findRootKey.get(id),
     listRootKeys: () => listRootKeys.all(),
     listAuditHeads: () => listAuditHeads.all(),
+    findStore: () => findStore.get(),
   }
 }
 
 const prepareRowWrites = (database: DatabaseSync): Pick<Writes, 'insertPrivateKey' | 'replaceWrapping'> => {
   const insert = database.prepare(`
     INSERT INTO private_keys
-      (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, created_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+      (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, created_at, version, mac)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const replace = database.prepare(`
-    UPDATE private_keys SET encryptedDataKey = ?, provider = ?, rootKey = ?
-      WHERE pub = ? AND source = ? AND encryptedDataKey = ? AND provider = ? AND rootKey = ?`)
+    UPDATE private_keys SET encryptedDataKey = ?, provider = ?, rootKey = ?, version = ?, mac = ?
+      WHERE pub = ? AND source = ?
+        AND encryptedDataKey = ? AND provider = ? AND rootKey = ? AND version = ? AND mac = ?`)
   return {
     insertPrivateKey: (row) => {
-      const { pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, createdAt } = row
-      insert.run(pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, createdAt)
+      const { pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type } = row
+      const { createdAt, version, mac } = row
+      insert.run(
+        ...[pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type],
+        ...[createdAt, version, mac],
+      )
     },
     replaceWrapping: ({ pub, source }, expected, next) => {
       const { changes } = replace.run(
-        ...[next.encryptedDataKey, next.provider, next.rootKey],
+        ...[next.encryptedDataKey, next.provider, next.rootKey, next.version, next.mac],
         ...[pub, source, expected.encryptedDataKey, expected.provider, expected.rootKey],
+        ...[expected.version, expected.mac],
       )
       return Number(changes) > 0
     },
@@ -85,7 +96,8 @@ const prepareRootKeyWrites = (
       WHERE id = ? AND state = 'claimed' AND owner = ? AND lease_until = ?`)
   const activate = database.prepare(`
     UPDATE root_keys
-      SET state = 'active', owner = NULL, lease_until = NULL, algorithm = ?, public_key_sha256 = ?, created_at = ?
+      SET state = 'active', owner = NULL, lease_until = NULL, algorithm = ?, public_key_sha256 = ?,
+        created_at = ?, mac = ?
       WHERE id = ? AND provider = ? AND state = 'claimed'`)
   const find = database.prepare(FIND_ROOT_KEY)
   const held = (id: string): FoundRow | undefined => find.get(id)
@@ -98,10 +110,28 @@ const prepareRootKeyWrites = (
       renew.run(next.owner, next.leaseUntil, id, expected.owner, expected.leaseUntil)
       return held(id)
     },
-    activateRootKey: ({ id, provider, createdAt, algorithm, publicKeySha256 }) => {
-      activate.run(algorithm, publicKeySha256, createdAt, id, provider)
+    activateRootKey: ({ id, provider, createdAt, algorithm, publicKeySha256, mac }) => {
+      activate.run(algorithm, publicKeySha256, createdAt, mac, id, provider)
       return held(id)
     },
+  }
+}
+
+const prepareStoreWrites = (database: DatabaseSync): Pick<Writes, 'createStore' | 'replaceStore'> => {
+  const create = database.prepare(`
+    INSERT INTO store (number, id, state, integrity_keys, created_at, mac)
+      VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+  const replace = database.prepare(`
+    UPDATE store SET id = ?, state = ?, integrity_keys = ?, created_at = ?, mac = ? WHERE mac = ?`)
+  const find = database.prepare(FIND_STORE)
+  const columns = ({ id, state, integrityKeys, createdAt, mac }: StoreColumns) =>
+    [id, state, integrityKeys, createdAt, mac] as const
+  return {
+    createStore: (record) => {
+      create.run(...columns(record))
+      return find.get()
+    },
+    replaceStore: (expectedMac, next) => Number(replace.run(...columns(next), expectedMac).changes) > 0,
   }
 }
 
@@ -114,6 +144,7 @@ export const prepareWrites = (database: DatabaseSync): Writes => {
   return {
     ...prepareRowWrites(database),
     ...prepareRootKeyWrites(database),
+    ...prepareStoreWrites(database),
     saveAuditHead: ({ instance, sequence, hash, savedAt }) => {
       saveAuditHead.run(instance, sequence, hash, savedAt)
     },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { constants, type KeyObject, publicEncrypt, randomBytes } from 'node:crypto'
 import { suite, type TestContext, test } from 'node:test'
+import { IntegrityKey } from '../../../../src/domain/integrity/integrity-key.ts'
 import { systemRandom } from '../../../../src/domain/random.ts'
 import type { WrappingAlgorithm } from '../../../../src/domain/root-key.ts'
 import { SecretBytes } from '../../../../src/domain/secret-bytes.ts'
@@ -16,6 +17,8 @@ const missing = missingFaultyLibrary()
 const VAGUE = { CKR_GENERAL_ERROR: 0x05, CKR_FUNCTION_FAILED: 0x06 }
 /** The block, a good one, the block again. */
 const STEPS = 3
+/** A token that this service made is asked for as often before it counts as altered. */
+const ROUNDS = 3
 
 const setUp = async (t: TestContext, algorithm: WrappingAlgorithm) => {
   const token = await faultyToken(t)
@@ -46,8 +49,9 @@ const badBlocks = (key: KeyObject): Readonly<Record<string, Buffer>> => {
 suite('an answer of a PKCS#11 token that is no data key', { skip: missing }, () => {
   test('costs the same with PKCS#1 v1.5, whatever the block opens to', async (t) => {
     const { token, hsm, publicKey, reference } = await setUp(t, 'rsa-pkcs1-v15')
-    const rootKey = { ...reference, state: 'active', provider: 'pkcs11', createdAt: new Date() } as const
+    const rootKey = reference
     using dataKey = SecretBytes.copyOf(randomBytes(32))
+    using integrity = new IntegrityKey(dataKey)
     for (const [name, wrapped] of Object.entries(badBlocks(publicKey))) {
       const text = sealToken(
         {
@@ -58,12 +62,13 @@ suite('an answer of a PKCS#11 token that is no data key', { skip: missing }, () 
           wrapped,
         },
         dataKey,
+        integrity,
       )
       const sealed = parseToken(text)
       assert.ok(sealed !== undefined)
       const before = await token.decryptions()
       assert.equal(await openToken({ rootKey, hsm }, sealed, systemRandom), undefined)
-      assert.equal((await token.decryptions()) - before, STEPS, name)
+      assert.equal((await token.decryptions()) - before, STEPS * ROUNDS, name)
     }
     assert.equal(await token.logins(), 1)
   })

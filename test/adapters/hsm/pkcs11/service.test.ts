@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { suite, type TestContext, test } from 'node:test'
-import { auditSettings, type ServiceProcess, startServiceProcess } from '../../../support/service-process.ts'
+import {
+  anchorFor,
+  auditSettings,
+  initialize,
+  type ServiceProcess,
+  startServiceProcess,
+} from '../../../support/service-process.ts'
 import { dinamoSettings, simulatorFor } from '../../../support/simulator.ts'
 import { missingSoftHsm, type SoftHsmToken, softHsmToken } from '../../../support/softhsm.ts'
 
@@ -100,7 +106,11 @@ suite('the service on a SoftHSM token', { skip: missing }, () => {
     const { encryptedKey = '', plaintextKey } = await post(before, '/generateDataKey', { keyType: 'AES-256' })
     await before.stop()
 
-    const both = await start(t, { ...settings, ...dinamo, ...pkcs11, HSM_READ_PROVIDERS: 'dinamo' })
+    const together = { ...settings, ...dinamo, ...pkcs11, HSM_READ_PROVIDERS: 'dinamo' }
+    await assert.rejects(start(t, together), /has no root key of pkcs11, and a start makes none/)
+    const STORE_ANCHOR = await anchorFor(settings)
+    assert.equal(await initialize({ ...together, STORE_ANCHOR }), STORE_ANCHOR)
+    const both = await start(t, together)
     assert.equal((await read(both, 'old')).prv, 'prv of old')
     assert.deepEqual(await post(both, '/decryptDataKey', { encryptedKey }), { plaintextKey })
     await store(both, 'new')

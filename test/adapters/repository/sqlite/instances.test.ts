@@ -37,8 +37,7 @@ suite('sqlite: several instances over one file', () => {
     assert.equal(new Set(held).size, 1)
     assert.ok(!held.includes(false))
 
-    const { encryptedDataKey, provider, rootKey } = rowOf()
-    const expected = { encryptedDataKey, provider, rootKey }
+    const expected = rowOf()
     const replaced = await over((store, at) =>
       store.replaceWrapping(rowOf(), expected, { ...expected, encryptedDataKey: `racer ${at}` }),
     )

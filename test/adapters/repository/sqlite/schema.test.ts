@@ -26,6 +26,7 @@ suite('sqlite: the schema', () => {
         [
           ...['id INTEGER', 'pub TEXT', 'source TEXT', 'encryptedPrv TEXT', 'encryptedDataKey TEXT'],
           ...['provider TEXT', 'rootKey TEXT', 'coin TEXT', 'type TEXT', 'created_at DATETIME'],
+          ...['version INTEGER', 'mac TEXT'],
         ],
       )
     })
@@ -35,8 +36,8 @@ suite('sqlite: the schema', () => {
     const path = await temporaryPath(t)
     await (await openAt(t, path)).insertPrivateKey(rowOf())
     withDatabase(path, (database) => {
-      const copy = `INSERT INTO private_keys (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type)
-        SELECT pub, source, 'x', 'x', 'x', 'x', 'x', 'x' FROM private_keys`
+      const copy = `INSERT INTO private_keys (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type,
+          version, mac) SELECT pub, source, 'x', 'x', 'x', 'x', 'x', 'x', 1, 'x' FROM private_keys`
       assert.throws(
         () => database.exec(copy),
         /UNIQUE constraint failed: private_keys.pub, private_keys.source/,
@@ -50,8 +51,9 @@ suite('sqlite: the schema', () => {
     await store.insertPrivateKey(rowOf())
     withDatabase(path, (database) =>
       database.exec(`
-        INSERT INTO private_keys (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type)
-        SELECT pub, 'backup', encryptedPrv, encryptedDataKey, provider, rootKey, coin, type FROM private_keys`),
+        INSERT INTO private_keys (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type,
+          version, mac)
+        SELECT pub, 'backup', encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, version, mac FROM private_keys`),
     )
     const found = await store.findPrivateKey({ pub: rowOf().pub, source: 'backup' })
     assert.ok(found && found.createdAt > rowOf().createdAt)

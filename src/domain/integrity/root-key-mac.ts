@@ -1,0 +1,19 @@
+import { canonicalBytes } from '../canonical-bytes.ts'
+import type { ActiveRootKey } from '../root-key.ts'
+import type { IntegrityKey } from './integrity-key.ts'
+
+export type UnauthenticatedRootKey = Omit<ActiveRootKey, 'mac'>
+
+const bytesOf = ({ id, provider, state, algorithm, publicKeySha256, createdAt }: UnauthenticatedRootKey) =>
+  canonicalBytes('cofre/root-key/v1', {
+    ...{ id, provider, state, algorithm, publicKeySha256 },
+    createdAt: createdAt.toISOString(),
+  })
+
+export const authenticatedRootKey = (
+  { rootKeys }: IntegrityKey,
+  rootKey: UnauthenticatedRootKey,
+): ActiveRootKey => ({ ...rootKey, mac: rootKeys.macHex(bytesOf(rootKey)) })
+
+export const isAuthenticRootKey = ({ rootKeys }: IntegrityKey, rootKey: ActiveRootKey): boolean =>
+  rootKeys.matchesHex(bytesOf(rootKey), rootKey.mac)
