@@ -2,7 +2,7 @@ import type { AuditEntry, AuditLogPort, AuditOutcome } from '../ports/audit-log.
 import type { OperationName } from './caller.ts'
 import { KmsError } from './errors.ts'
 import type { KeyOperations } from './operations.ts'
-import { checkDescription, checkIdentity, type KeyIdentity } from './private-key.ts'
+import { checkDescription, checkPrivateKey, type KeyIdentity, wellFormedIdentity } from './private-key.ts'
 import type { RequestContext } from './request-context.ts'
 
 /** Part of an entry that is known before the operation began. */
@@ -29,13 +29,9 @@ const entryOf = (
 })
 
 /** A malformed identity is left out: whatever stands in it could be anything. */
-const knownOf = (operation: OperationName, { pub, source }: KeyIdentity): Known => {
-  try {
-    checkIdentity({ pub, source })
-    return { operation, identity: { pub, source } }
-  } catch {
-    return { operation }
-  }
+const knownOf = (operation: OperationName, key: KeyIdentity): Known => {
+  const identity = wellFormedIdentity(key)
+  return identity === undefined ? { operation } : { operation, identity }
 }
 
 /** What the inner operation may still return after its record could not be written. */
@@ -91,6 +87,7 @@ export const auditedOperations = (operations: KeyOperations, audit: AuditLogPort
       try {
         // So that an intent stands only for what is attempted. The operation checks again by itself.
         checkDescription(key)
+        checkPrivateKey(input.prv)
         request.caller.authorize('storePrivateKey', key)
       } catch (error) {
         await recordFailure(request, known, error)

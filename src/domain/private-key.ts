@@ -1,4 +1,5 @@
 import { KmsError } from './errors.ts'
+import type { SecretBytes } from './secret-bytes.ts'
 
 /** Which of a wallet's keys this is. Threshold wallets store the same pub under both. */
 export const SOURCES = ['user', 'backup'] as const
@@ -29,11 +30,29 @@ const expect = (field: string, holds: boolean, expected: string): void => {
   if (!holds) throw new KmsError('validation_failed', { message: `${field} must be ${expected}.` })
 }
 
+/** How extended private keys begin (SLIP-132): one in the place of its public half would be written down everywhere. */
+const BEGINS_LIKE_A_PRIVATE_KEY = /^[a-z]prv/i
+
 /** @throws KmsError `validation_failed`, naming the field */
 export const checkIdentity = ({ pub, source }: KeyIdentity): void => {
   expect('pub', isPrintableAscii(pub, MAX_PUB_LENGTH), `1 to ${MAX_PUB_LENGTH} printable ASCII characters`)
+  expect('pub', !BEGINS_LIKE_A_PRIVATE_KEY.test(pub), 'a public name, and begins like a private key')
   expect('source', SOURCES.includes(source), `one of ${SOURCES.join(', ')}`)
 }
+
+/** For the log: whatever stands in a malformed one could be anything. @returns undefined unless it is well-formed */
+export const wellFormedIdentity = ({ pub, source }: KeyIdentity): KeyIdentity | undefined => {
+  try {
+    checkIdentity({ pub, source })
+    return { pub, source }
+  } catch {
+    return undefined
+  }
+}
+
+/** @throws KmsError `validation_failed` for one that is empty */
+export const checkPrivateKey = (prv: SecretBytes): void =>
+  expect('prv', prv.length > 0, 'a string that is not empty')
 
 /** @throws KmsError `validation_failed`, naming the field */
 export const checkDescription = (key: KeyDescription): void => {

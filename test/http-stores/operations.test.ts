@@ -12,7 +12,7 @@ const DATA_KEY = { keyType: 'AES-256' }
 const pathOf = (pub: string, source = 'user'): string => `/key/${encodeURIComponent(pub)}?source=${source}`
 
 const PRVS: Readonly<Record<string, string>> = {
-  nothing: '',
+  'one character': 'x',
   'control characters': String.fromCharCode(...Array.from({ length: 32 }, (_, code) => code)),
   'a JSON text': JSON.stringify({ share: 'a"b\\c', n: [1, 2] }),
   'every plane': 'é€😀\u{10ffff}\uffff\u2028',
@@ -66,7 +66,7 @@ const checkOperations = async (t: TestContext, url: string): Promise<void> => {
   })
 
   await t.test('what was never stored is not found', async () => {
-    for (const path of [pathOf('never'), pathOf('nothing', 'backup')]) {
+    for (const path of [pathOf('never'), pathOf('one character', 'backup')]) {
       const { status, body } = await ask(url, path)
       assert.deepEqual([status, body.code], [404, 'private_key_not_found'])
     }

@@ -31,7 +31,7 @@ const tlsApp = async (t: TestContext) => {
 
 test('keys of any size go in and out over TLS', async (t) => {
   const { send, log } = await tlsApp(t)
-  for (const length of [0, 111, 895, 40_000, 329_800]) {
+  for (const length of [1, 111, 895, 40_000, 329_800]) {
     const key = { ...KEY, pub: `pub${length}`, prv: 'x'.repeat(length) }
     assert.equal((await send(walletRequest('POST', '/key', key))).status, 200)
     const found = await send(walletRequest('GET', `/key/${key.pub}?source=user`))

@@ -92,3 +92,30 @@ for (const path of ['%00', '%C3%A9', 'x'.repeat(1_025)]) {
     await refused(`/key/${path}?source=user`, 400, 'validation_failed', `pub must be ${ASCII_1024}.`)
   })
 }
+
+test('400 names prv where it is empty', async () => {
+  await refused(
+    jsonPost('/key', { ...KEY, prv: '' }),
+    400,
+    'validation_failed',
+    'prv must be a string that is not empty.',
+  )
+})
+
+for (const prefix of ['xprv', 'tprv', 'yprv', 'zprv', 'Zprv', 'uprv', 'vprv', 'XPRV']) {
+  test(`a pub that begins like a private key is refused, and written down nowhere: ${prefix}`, async (t) => {
+    const pub = `${prefix}9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKm`
+    const { app, log } = testApp(t)
+    for (const request of [
+      jsonPost('/key', { ...KEY, pub }),
+      { method: 'GET' as const, url: `/key/${pub}?source=user` },
+    ]) {
+      const answer = await app.inject(request)
+      assert.equal(answer.statusCode, 400)
+      assert.match(answer.json().message, /^pub must be a public name, and begins like a private key\.$/)
+      assert.ok(!answer.body.includes('9s21Zr'))
+    }
+    assert.ok(log.length > 0)
+    assert.ok(!JSON.stringify(log).includes('9s21Zr'))
+  })
+}

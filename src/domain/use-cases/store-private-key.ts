@@ -1,7 +1,7 @@
 import { encryptionContext } from '../encryption-context.ts'
 import { authenticatedRow } from '../integrity/row-mac.ts'
 import type { KeyOperations } from '../operations.ts'
-import { checkDescription } from '../private-key.ts'
+import { checkDescription, checkPrivateKey } from '../private-key.ts'
 import { rowBinding } from '../wrapped-data-key.ts'
 import type { UseCaseContext } from './context.ts'
 import { newDataKey, sha256Hex, wrapDataKey } from './wrap-data-key.ts'
@@ -12,6 +12,7 @@ export const storePrivateKey =
   async ({ pub, source, coin, type, prv }, { caller }) => {
     const key = { pub, source, coin, type }
     checkDescription(key)
+    checkPrivateKey(prv)
     caller.authorize('storePrivateKey', key)
     const { current, integrity } = keyring
     const context = encryptionContext(key)

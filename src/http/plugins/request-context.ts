@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { KeyIdentity } from '../../domain/private-key.ts'
 import type { RequestContext } from '../../domain/request-context.ts'
 import { HttpError } from '../errors/http-error.ts'
@@ -31,16 +31,24 @@ const checkProtocol = ({ raw, headers }: FastifyRequest): void => {
 export const identifyRequests = (app: FastifyInstance, identify: Identify): void => {
   app.decorateRequest('context', null as unknown as RequestContext)
   app.decorateRequest('identity', null)
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id)
-    checkProtocol(request)
+  const known = (request: FastifyRequest, reply: FastifyReply): ReturnType<Identify> => {
     try {
-      request.context = { requestId: request.id, address: request.ip, ...identify(request) }
+      return identify(request)
     } catch (error) {
       // Whoever is not known now stays unknown on this connection.
       reply.header('connection', 'close')
       throw error
     }
+  }
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    checkProtocol(request)
+    request.context = { requestId: request.id, address: request.ip, ...known(request, reply) }
+    done()
+  })
+  // A body may take its time: what counts is who asks, and what it may do, when the operation begins.
+  app.addHook('preValidation', (request, reply, done) => {
+    if (request.method === 'POST') request.context = { ...request.context, ...known(request, reply) }
     done()
   })
 }

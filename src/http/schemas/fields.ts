@@ -11,7 +11,8 @@ export const Pub = Type.String({
   minLength: 1,
   maxLength: MAX_PUB_LENGTH,
   pattern: PRINTABLE_ASCII,
-  description: 'Public key or other public name of the private key.',
+  description:
+    'Public key or other public name of the private key; never what begins like an extended private key.',
 })
 
 export const Source = Type.Union(
@@ -27,7 +28,7 @@ export const KeyType = label('Kind of key, such as independent or tss.')
 
 export const SecretText = Type.Unsafe<CutOut>({
   type: 'string',
-  description: 'The private key: any text that can be given back unchanged.',
+  description: 'The private key: any text that can be given back unchanged, and is not empty.',
 })
 
 /** The members that are cut out of a body as bytes, whatever the route. */

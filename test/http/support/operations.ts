@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { KmsError } from '../../../src/domain/errors.ts'
 import type { KeyOperations } from '../../../src/domain/operations.ts'
-import { checkDescription, checkIdentity, type KeyDescription } from '../../../src/domain/private-key.ts'
+import {
+  checkDescription,
+  checkIdentity,
+  checkPrivateKey,
+  type KeyDescription,
+} from '../../../src/domain/private-key.ts'
 import { SecretBytes } from '../../../src/domain/secret-bytes.ts'
 
 const ROOT_KEY = 'a'.repeat(32)
@@ -13,9 +18,11 @@ export const memoryOperations = (overrides: Partial<KeyOperations> = {}): KeyOpe
   const nameOf = ({ pub, source }: { pub: string; source: string }): string => `${source}:${pub}`
 
   return {
-    storePrivateKey: async ({ prv, pub, source, coin, type }) => {
+    storePrivateKey: async ({ prv, pub, source, coin, type }, { caller }) => {
       const key = { pub, source, coin, type }
       checkDescription(key)
+      checkPrivateKey(prv)
+      caller.authorize('storePrivateKey', key)
       if (keys.has(nameOf(key))) throw new KmsError('private_key_exists')
       keys.set(nameOf(key), { key, prv: Buffer.from(prv.bytes) })
       return { key, rootKeyId: ROOT_KEY, envelopeSha256: '', tokenSha256: '' }
