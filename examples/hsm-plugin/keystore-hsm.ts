@@ -81,6 +81,9 @@ const keystoreHsm = (database: DatabaseSync, passphrase: string, random: FillRan
         const key = find(id)
         return key && createPublicKey(key)
       }),
+    // A file can't tell who made a key, nor keep it in: an HSM asks for the key's attributes here.
+    checkRootKeyOrigin: ({ id }) =>
+      attempt(() => (find(id) === undefined ? 'the keystore does not have it' : undefined)),
     generateDataKey: () =>
       attempt(() => {
         if (!database.isOpen) throw new Error('the keystore was closed')

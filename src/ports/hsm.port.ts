@@ -14,6 +14,9 @@ export interface CreatedRootKey {
   readonly publicKey: KeyObject
 }
 
+/** A pair by its name and by SHA-256 of its public half. */
+export type RootKeyOrigin = Pick<RootKeyReference, 'id' | 'publicKeySha256'>
+
 /**
  * A hardware security module of one vendor. Every method ends within a deadline of the adapter's.
  *
@@ -44,6 +47,14 @@ export interface HsmPort {
 
   /** The public half, freshly read; `undefined` if the HSM has no such key. The caller checks what it got. */
   getPublicKey(rootKey: RootKeyReference): Promise<KeyObject | undefined>
+
+  /**
+   * Whether the private half is still what `createRootKey` makes, as far as the HSM can tell: made inside, never out
+   * of it, for unwrapping alone. Read from the HSM, each time.
+   *
+   * @returns undefined if so, else why not, as `it can be exported`; a key that is not there is not what was made
+   */
+  checkRootKeyOrigin(rootKey: RootKeyOrigin): Promise<string | undefined>
 
   /** 32 bytes made inside the HSM, gone from there soon after this resolves. The caller disposes. */
   generateDataKey(): Promise<SecretBytes>

@@ -13,6 +13,14 @@ import { canRemoveRootKeys, type HsmPort, isReplicated } from '../../src/ports/h
 /** A fresh way to an HSM for one test, which also registers on the test's context how to take it away. */
 export type OpenHsm = (t: TestContext) => HsmPort | Promise<HsmPort>
 
+export interface HsmContractOptions {
+  /** A fresh way to an HSM in which another one put an exportable pair of that name, as a root key would stand there. */
+  readonly openWithPlanted?: (
+    t: TestContext,
+    id: string,
+  ) => Promise<{ readonly hsm: HsmPort; readonly publicKey: KeyObject }>
+}
+
 const CALLERS = 64
 const GARBAGE_ROUNDS = 40
 
@@ -88,7 +96,11 @@ const badBlocks = (rootKey: RootKeyInUse): readonly Buffer[] => {
  * What every adapter of HsmPort must do; relies on nothing but the ports and the domain, so that it can be run
  * over an adapter that is kept elsewhere.
  */
-export const hsmContract = (name: string, open: OpenHsm): void => {
+export const hsmContract = (
+  name: string,
+  open: OpenHsm,
+  { openWithPlanted }: HsmContractOptions = {},
+): void => {
   suite(`HSM contract: ${name}`, () => {
     test('says who it is, what may wrap for it, and which variable chooses that', async (t) => {
       const { provider, wrapping, available } = await open(t)
@@ -143,6 +155,31 @@ export const hsmContract = (name: string, open: OpenHsm): void => {
     test('knows no public half of a root key that was never made', async (t) => {
       const hsm = await open(t)
       assert.equal(await hsm.getPublicKey(referenceTo(newName(), strangersPublicKey(), hsm)), undefined)
+    })
+
+    test('finds a root key as it made it', async (t) => {
+      const hsm = await open(t)
+      const claim = await claimFor(hsm)
+      const { publicKey } = await hsm.createRootKey(claim)
+      assert.equal(await hsm.checkRootKeyOrigin(referenceTo(claim.id, publicKey, hsm)), undefined)
+    })
+
+    test('finds fault with a root key that was never made', async (t) => {
+      const hsm = await open(t)
+      const flaw = await hsm.checkRootKeyOrigin(referenceTo(newName(), strangersPublicKey(), hsm))
+      assert.notEqual(flaw ?? '', '')
+    })
+
+    test('finds fault with an exportable key that was planted under a root key’s name', async (t) => {
+      if (openWithPlanted === undefined) {
+        t.skip('nothing can be planted in this HSM')
+        return
+      }
+      const id = newName()
+      const { hsm, publicKey } = await openWithPlanted(t, id)
+      const reference = referenceTo(id, publicKey, hsm)
+      assert.equal((await hsm.getPublicKey(reference))?.equals(publicKey), true)
+      assert.notEqual((await hsm.checkRootKeyOrigin(reference)) ?? '', '')
     })
 
     test('makes data keys of 32 bytes that all differ, each its caller’s alone', async (t) => {
@@ -240,6 +277,7 @@ export const hsmContract = (name: string, open: OpenHsm): void => {
       assert.equal(hsm.available, false)
       await assert.rejects(hsm.createRootKey({ id: newName() }), isUnavailable)
       await assert.rejects(hsm.getPublicKey(reference), isUnavailable)
+      await assert.rejects(hsm.checkRootKeyOrigin(reference), isUnavailable)
       await assert.rejects(hsm.generateDataKey(), isUnavailable)
       using secret = secretOf(DATA_KEY_BYTES)
       const wrapped = wrap(publicKey, reference.algorithm, secret)

@@ -136,6 +136,20 @@ suite('a start without a root key', () => {
     await openRootKeyring(optionsFor(repository, [hsm], { owner: 'instance-b' }))
   })
 
+  test('refuses what stands under the claimed name and was not made there, and unwraps nothing with it', async () => {
+    const repository = await openMemoryKeyRepository()
+    const { hsm, objects, calls } = stubHsm()
+    await repository.claimRootKey(claimOf('dead', START))
+    objects.set(ID, testPrivateKey(0))
+    hsm.checkRootKeyOrigin = async () => 'it was not made in the token'
+    await assert.rejects(
+      openRootKeyring(optionsFor(repository, [hsm])),
+      refusal(new RegExp(`${ID}.*not made`)),
+    )
+    assert.equal(calls.unwrapDataKey, 0)
+    assert.equal((await repository.findRootKey(ID))?.state, 'claimed')
+  })
+
   test('refuses what stands under the claimed name and is no RSA-2048 key', async () => {
     const repository = await openMemoryKeyRepository()
     const { hsm, objects } = stubHsm()
@@ -257,6 +271,21 @@ suite('a start with a root key', () => {
     const { repository, hsm, objects, id } = await started()
     objects.set(id, testPrivateKey(1))
     await assert.rejects(openRootKeyring(optionsFor(repository, [hsm])), refusal(/not the one on record/))
+  })
+
+  test('is refused if the private half is not as it was made', async () => {
+    const { repository, hsm, id } = await started()
+    const asked: object[] = []
+    hsm.checkRootKeyOrigin = async (origin) => {
+      asked.push(origin)
+      return 'it can be exported'
+    }
+    const { publicKeySha256 } = (await repository.findRootKey(id)) as ActiveRootKey
+    await assert.rejects(
+      openRootKeyring(optionsFor(repository, [hsm])),
+      refusal(new RegExp(`${id} .*: it can be exported\\.$`)),
+    )
+    assert.deepEqual(asked, [{ id, publicKeySha256 }])
   })
 
   test('is refused if the HSM no longer opens what it wraps', async () => {

@@ -65,6 +65,9 @@ export const stubHsm = ({
       const found = objects.get(id)
       return found && createPublicKey(found)
     },
+    async checkRootKeyOrigin(): Promise<string | undefined> {
+      return undefined
+    },
     async generateDataKey() {
       calls.generateDataKey++
       return SecretBytes.fill(32, (bytes) => void randomFillSync(bytes))

@@ -7,7 +7,7 @@ import type { UnauthenticatedRootKey } from '../integrity/root-key-mac.ts'
 import type { Clock, FillRandom, Sleep } from '../random.ts'
 import { type ActiveRootKey, type ClaimedRootKey, ROOT_KEY_ID_LENGTH, type RootKey } from '../root-key.ts'
 import { publicKeySha256 } from '../wrapping.ts'
-import { checkShape, findAlgorithm } from './verify-root-key.ts'
+import { checkOrigin, checkShape, findAlgorithm } from './verify-root-key.ts'
 
 export interface MakeRootKeyContext {
   readonly repository: KeyRepositoryPort
@@ -106,8 +106,10 @@ const makeInHsm = async (
 ): Promise<{ readonly candidate: UnauthenticatedRootKey; readonly publicKey: KeyObject }> => {
   const { publicKey } = await hsm.createRootKey({ id, place })
   checkShape(id, publicKey)
+  const origin = { id, publicKeySha256: publicKeySha256(publicKey) }
+  await checkOrigin(hsm, origin)
   const algorithm = await findAlgorithm(hsm, { id, publicKey }, random)
-  const reference = { id, algorithm, publicKeySha256: publicKeySha256(publicKey) }
+  const reference = { ...origin, algorithm }
   if (isReplicated(hsm)) await hsm.proveDevices(reference, publicKey, { fresh: true })
   return { candidate: { ...reference, state: 'active', provider, createdAt: clock() }, publicKey }
 }

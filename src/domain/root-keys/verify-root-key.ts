@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { type HsmPort, isReplicated } from '../../ports/hsm.port.ts'
+import { type HsmPort, isReplicated, type RootKeyOrigin } from '../../ports/hsm.port.ts'
 import { KmsError } from '../errors.ts'
 import type { FillRandom } from '../random.ts'
 import type { ActiveRootKey, RootKeyReference, WrappingAlgorithm } from '../root-key.ts'
@@ -12,6 +12,14 @@ const refused = (message: string): KmsError => new KmsError('start_refused', { m
 export const checkShape = (id: string, publicKey: KeyObject): void => {
   if (!isRootKeyShape(publicKey)) {
     throw refused(`The HSM's object ${id} is not an RSA-2048 key: it is not taken for a root key.`)
+  }
+}
+
+/** @throws KmsError `start_refused` for one that was planted, imported or changed, or as the HSM fails */
+export const checkOrigin = async (hsm: HsmPort, { id, publicKeySha256 }: RootKeyOrigin): Promise<void> => {
+  const flaw = await hsm.checkRootKeyOrigin({ id, publicKeySha256 })
+  if (flaw !== undefined) {
+    throw refused(`Root key ${id} in the HSM (${hsm.provider}) is not as this service makes it: ${flaw}.`)
   }
 }
 
@@ -49,8 +57,8 @@ export const findAlgorithm = async (
 }
 
 /**
- * What every start asks of a root key in use: its public half comes from the HSM, is the one on record, and the
- * HSM opens what it wraps.
+ * What every start asks of a root key in use: its public half comes from the HSM, is the one on record, its
+ * private half is as it was made, and the HSM opens what it wraps.
  *
  * @returns the public half
  * @throws KmsError `start_refused` saying what is wrong, or as the HSM fails
@@ -75,6 +83,7 @@ export const verifyRootKey = async (
   if (publicKeySha256(publicKey) !== rootKey.publicKeySha256) {
     throw refused(`The public half of root key ${id} in the HSM is not the one on record in the store.`)
   }
+  await checkOrigin(hsm, rootKey)
   if (!(await opens(hsm, rootKey, publicKey, random))) {
     throw refused(
       `The HSM does not open what root key ${id} wraps with ${algorithm}: another HSM, or one that was changed.`,

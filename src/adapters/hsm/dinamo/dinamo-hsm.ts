@@ -4,11 +4,18 @@ import { KmsError } from '../../../domain/errors.ts'
 import { type FillRandom, systemSleep } from '../../../domain/random.ts'
 import type { RootKeyReference, WrappingAlgorithm } from '../../../domain/root-key.ts'
 import { SecretBytes } from '../../../domain/secret-bytes.ts'
-import type { CreatedRootKey, HsmPort, ReplicatedHsm, UnwrapOptions } from '../../../ports/hsm.port.ts'
+import type {
+  CreatedRootKey,
+  HsmPort,
+  ReplicatedHsm,
+  RootKeyOrigin,
+  UnwrapOptions,
+} from '../../../ports/hsm.port.ts'
 import type { Logger } from '../../../ports/logger.port.ts'
 import { HostGroup, type RunOptions } from '../sessions/host-group.ts'
 import type { PoolLimits } from '../sessions/pool.ts'
 import { classifyDinamo } from './classify.ts'
+import { originFlawOn } from './origin.ts'
 import { Proofs, proveOn } from './proofs.ts'
 import { proveDevices } from './prove-devices.ts'
 import { type DinamoSession, type DinamoSessionOptions, openDinamoSession } from './session/dinamo-session.ts'
@@ -104,6 +111,11 @@ export class DinamoHsm implements HsmPort, ReplicatedHsm {
 
   async getPublicKey({ id }: RootKeyReference): Promise<KeyObject | undefined> {
     return await this.#find('get_public_key', id, (session) => session.exportPublicKey(id))
+  }
+
+  /** Of the host that answers: every other one is asked when it is proven. */
+  async checkRootKeyOrigin({ id }: RootKeyOrigin): Promise<string | undefined> {
+    return await this.#group.run('check_origin', (session) => originFlawOn(session, id))
   }
 
   /** Every attempt under a name of its own, so that none meets what another left behind. */

@@ -3,6 +3,7 @@ import type { FillRandom } from '../../../domain/random.ts'
 import type { RootKeyReference } from '../../../domain/root-key.ts'
 import { SecretBytes } from '../../../domain/secret-bytes.ts'
 import { opensWhatItWraps } from '../../../domain/self-test.ts'
+import { originFlawOn } from './origin.ts'
 import type { DinamoSession } from './session/dinamo-session.ts'
 
 export interface Proof {
@@ -10,7 +11,11 @@ export interface Proof {
   readonly publicKey: KeyObject
 }
 
-/** A value wrapped with a root key must come back from the very device. @returns why it did not */
+/**
+ * A value wrapped with a root key must come back from the very device, and the private half must not.
+ *
+ * @returns why the device does not pass
+ */
 export const proveOn = async (
   session: DinamoSession,
   { rootKey, publicKey }: Proof,
@@ -24,7 +29,10 @@ export const proveOn = async (
     missing = answer.kind === 'no-such-object'
     return SecretBytes.fill(0, () => undefined)
   })
-  if (opens) return undefined
+  if (opens) {
+    const flaw = await originFlawOn(session, id)
+    return flaw && `root key ${id} is not as it was made: ${flaw}`
+  }
   return missing ? `it has no root key ${id}` : `it does not open what root key ${id} wraps with ${algorithm}`
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../../../domain/root-key.ts'
 import { SecretBytes } from '../../../domain/secret-bytes.ts'
 import { DATA_KEY_BYTES } from '../../../domain/wrapped-data-key.ts'
-import type { CreatedRootKey, HsmPort } from '../../../ports/hsm.port.ts'
+import type { CreatedRootKey, HsmPort, RootKeyOrigin } from '../../../ports/hsm.port.ts'
 
 /** Private halves by name. */
 export type MemoryHsmKeys = Map<string, Promise<KeyObject>>
@@ -32,12 +32,21 @@ const PADDING = {
   'rsa-pkcs1-v15': { padding: constants.RSA_PKCS1_PADDING },
 } as const satisfies Record<WrappingAlgorithm, object>
 
+/** What this program's memory HSMs made; whatever else stands among their keys was put there. */
+const made = new WeakSet<KeyObject>()
+
 const NOTHING = new Uint8Array(0)
 
 const generatePair = promisify(generateKeyPair)
 
-const makePair = async (): Promise<KeyObject> =>
-  (await generatePair('rsa', { modulusLength: MODULUS_BYTES * 8, publicExponent: 0x10001 })).privateKey
+const makePair = async (): Promise<KeyObject> => {
+  const { privateKey } = await generatePair('rsa', {
+    modulusLength: MODULUS_BYTES * 8,
+    publicExponent: 0x10001,
+  })
+  made.add(privateKey)
+  return privateKey
+}
 
 /** An HSM in this process's memory, for tests and development: whoever reads the memory has the root keys. */
 export const memoryHsm = ({
@@ -66,6 +75,13 @@ export const memoryHsm = ({
     return pair === undefined ? undefined : createPublicKey(pair)
   }
 
+  const checkRootKeyOrigin = async ({ id }: RootKeyOrigin): Promise<string | undefined> => {
+    checkOpen()
+    const key = await keys.get(id)
+    if (key === undefined) return 'the memory HSM does not have it'
+    return made.has(key) ? undefined : 'it was not made in the memory HSM'
+  }
+
   const unwrapDataKey = async (
     { id, algorithm }: RootKeyReference,
     wrapped: Uint8Array,
@@ -91,6 +107,7 @@ export const memoryHsm = ({
     },
     createRootKey,
     getPublicKey,
+    checkRootKeyOrigin,
     generateDataKey: async () => {
       checkOpen()
       return SecretBytes.fill(DATA_KEY_BYTES, (bytes) => void random(bytes))

@@ -3,7 +3,13 @@ import { KmsError } from '../../../domain/errors.ts'
 import type { RootKeyReference, WrappingAlgorithm } from '../../../domain/root-key.ts'
 import type { SecretBytes } from '../../../domain/secret-bytes.ts'
 import { DATA_KEY_BYTES } from '../../../domain/wrapped-data-key.ts'
-import type { CreatedRootKey, HsmPort, RootKeyRemoval, UnwrapOptions } from '../../../ports/hsm.port.ts'
+import type {
+  CreatedRootKey,
+  HsmPort,
+  RootKeyOrigin,
+  RootKeyRemoval,
+  UnwrapOptions,
+} from '../../../ports/hsm.port.ts'
 import type { Logger } from '../../../ports/logger.port.ts'
 import { HostGroup, type RunOptions } from '../sessions/host-group.ts'
 import { classifyPkcs11, Pkcs11Fault } from './fault.ts'
@@ -66,6 +72,12 @@ export class Pkcs11Hsm implements HsmPort, RootKeyRemoval {
 
   async getPublicKey({ id, publicKeySha256 }: RootKeyReference): Promise<KeyObject | undefined> {
     return await this.#run('get_public_key', (session) => session.readPublicKey(id, publicKeySha256))
+  }
+
+  async checkRootKeyOrigin({ id, publicKeySha256 }: RootKeyOrigin): Promise<string | undefined> {
+    return await this.#run('check_origin', (session) => session.checkOrigin(id, publicKeySha256), {
+      refusedAs: 'start_refused',
+    })
   }
 
   async destroyRootKey(rootKey: { readonly id: string; readonly publicKeySha256: string }): Promise<void> {

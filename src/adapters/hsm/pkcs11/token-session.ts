@@ -58,6 +58,14 @@ export class TokenSession implements PooledSession {
     })
   }
 
+  async checkOrigin(label: string, publicKeySha256: string): Promise<string | undefined> {
+    return await this.#ask({
+      kind: REQUEST.checkOrigin,
+      fields: [this.#number, label, Buffer.from(publicKeySha256, 'hex')],
+      read: ([flaw]) => flaw?.toString('utf8'),
+    })
+  }
+
   async destroyRootKey(label: string, publicKeySha256: string): Promise<void> {
     await this.#ask({
       kind: REQUEST.destroyRootKey,

@@ -6,9 +6,12 @@ import { KmsError } from '../../../../src/domain/errors.ts'
 import { systemClock, systemRandom, systemSleep } from '../../../../src/domain/random.ts'
 import { openRootKeyring } from '../../../../src/domain/root-keys/open-root-keyring.ts'
 import type { RootKeyring } from '../../../../src/domain/root-keys/root-keyring.ts'
+import { publicKeySha256 } from '../../../../src/domain/wrapping.ts'
 import type { KeyRepositoryPort } from '../../../../src/ports/key-repository.port.ts'
 import { FaultPlan } from '../../../../src/simulator/fault-plan.ts'
 import type { FaultSource } from '../../../../src/simulator/faults.ts'
+import { ObjectStore } from '../../../../src/simulator/object-store.ts'
+import { USER } from '../../../support/simulator.ts'
 import { Devices, type OpenOptions, openOver, RecordedLog } from './support.ts'
 
 const TIMEOUT = { timeout: 120_000 }
@@ -103,6 +106,47 @@ suite('a start with Dinamo hosts', TIMEOUT, () => {
       start(openOver(t, devices), await openMemoryKeyRepository()),
       (error) =>
         KmsError.is(error, 'start_refused') && error.message.includes('DINAMO_ROOT_KEY_EXPORTABLE=true'),
+    )
+  })
+
+  test('is refused where the root key can be exported, unless root keys are configured so', async (t) => {
+    const devices = await Devices.start(t, 2)
+    const repository = await openMemoryKeyRepository()
+    const exportable = { session: { rootKeyExportable: true } }
+    const { current } = await start(openOver(t, devices, exportable), repository)
+    await assert.rejects(
+      start(openOver(t, devices), repository),
+      (error) =>
+        KmsError.is(error, 'start_refused') &&
+        error.message.includes(current.rootKey.id) &&
+        error.message.includes('it can be exported'),
+    )
+    await start(openOver(t, devices, exportable), repository)
+  })
+
+  test('is refused where one host alone lets the root key out, naming that host', async (t) => {
+    const devices = await Devices.start(t, 2)
+    const [one, other] = devices.targets
+    assert.ok(one && other)
+    const hsm = openOver(t, devices, { proveTimeoutMs: 1_500 })
+    const id = 'e'.repeat(32)
+    const { publicKey } = await hsm.createRootKey({ id, place: one.name })
+    const name = `${USER.username}/${id}`
+    const held = devices.state.objects.find(name)
+    assert.ok(held !== undefined)
+    await devices.kill(1)
+    await devices.bringBack(1, { objects: new ObjectStore([[name, { ...held, exportable: true }]]) })
+    const reference = {
+      id,
+      algorithm: 'rsa-oaep-sha256',
+      publicKeySha256: publicKeySha256(publicKey),
+    } as const
+    await assert.rejects(
+      hsm.proveDevices(reference, publicKey, { fresh: true }),
+      (error) =>
+        KmsError.is(error, 'start_refused') &&
+        error.message.includes(other.name) &&
+        error.message.includes('it can be exported'),
     )
   })
 

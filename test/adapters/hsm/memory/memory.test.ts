@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { suite, test } from 'node:test'
 import { type MemoryHsmOptions, memoryHsm } from '../../../../src/adapters/hsm/memory/memory-hsm.ts'
 import { provider } from '../../../../src/adapters/hsm/memory/provider.ts'
@@ -9,7 +10,12 @@ import { publicKeySha256, wrap } from '../../../../src/domain/wrapping.ts'
 import type { LogLine } from '../../../../src/ports/logger.port.ts'
 import { hsmContract } from '../../../contracts/hsm.contract.ts'
 
-hsmContract('memory', () => memoryHsm())
+hsmContract('memory', () => memoryHsm(), {
+  openWithPlanted: async (_t, id) => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    return { hsm: memoryHsm({ keys: new Map([[id, Promise.resolve(privateKey)]]) }), publicKey }
+  },
+})
 hsmContract('memory that opens PKCS#1 v1.5 alone', () =>
   memoryHsm({ opens: ['rsa-pkcs1-v15'], candidates: ['rsa-pkcs1-v15'] }),
 )

@@ -91,6 +91,7 @@ suite('root keys in a token', { skip: missing }, async () => {
       ['CKA_ALWAYS_SENSITIVE', 1],
       ['CKA_DECRYPT', 1],
       ['CKA_SIGN', 0],
+      ['CKA_SIGN_RECOVER', 0],
       ['CKA_UNWRAP', 0],
     ] as const
     const types = wanted.map(([name]) => ck[name])

@@ -45,6 +45,16 @@ export type DinamoAnswer =
   | { readonly kind: 'refused'; readonly code: number }
   | { readonly kind: 'no-such-object' }
 
+/** What the device says when it is asked for a root key's private half. */
+export type DinamoPrivateHalf =
+  | { readonly kind: 'stays' }
+  /** It came, and was wiped. */
+  | { readonly kind: 'leaves' }
+  /** Not asked: root keys are configured to be exportable. */
+  | { readonly kind: 'may-leave' }
+  | { readonly kind: 'unclear'; readonly code: number }
+  | { readonly kind: 'no-such-object' }
+
 /**
  * One login, for one operation at a time. An operation ends within its deadline; one that fails with a
  * SessionError has destroyed the session.
@@ -59,6 +69,8 @@ export interface DinamoSession {
   createRootKey(name: string): Promise<'created' | 'exists'>
   /** Undefined: no such object. Of any kind and size: the caller checks. */
   exportPublicKey(name: string): Promise<KeyObject | undefined>
+  /** The SDK reads no attributes of an object: whether it can be exported shows only when it is tried. */
+  tryPrivateKey(name: string): Promise<DinamoPrivateHalf>
   /** 32 bytes; the object is temporary and ends with the session. The caller disposes. */
   makeDataKey(name: string): Promise<SecretBytes>
   /** @param block 256 bytes */

@@ -2,7 +2,12 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { SecretBytes } from '../../../../domain/secret-bytes.ts'
 import { DATA_KEY_BYTES } from '../../../../domain/wrapped-data-key.ts'
 import { checkBlock, checkName } from './arguments.ts'
-import type { DinamoAnswer, DinamoSession, DinamoSessionOptions } from './dinamo-session.ts'
+import type {
+  DinamoAnswer,
+  DinamoPrivateHalf,
+  DinamoSession,
+  DinamoSessionOptions,
+} from './dinamo-session.ts'
 import { ERROR_CODE, isOwnFault } from './error-codes.ts'
 import type { Exchange, GuardedChannel } from './guarded-channel.ts'
 import { REPLY, type ReplyShape } from './reply-frame.ts'
@@ -84,6 +89,26 @@ export class GuardedSession implements DinamoSession {
         call: () => this.#sdk.key.exportAsymmetricPub(name, true),
         read: parsePublicKey,
         refused: (code) => (code === ERROR_CODE.noSuchObject ? undefined : deviceError(code)),
+      }),
+    )
+  }
+
+  async tryPrivateKey(name: string): Promise<DinamoPrivateHalf> {
+    checkName(name)
+    if (this.#options.rootKeyExportable) return { kind: 'may-leave' }
+    return await this.#turn(() =>
+      this.#exchange<Buffer, DinamoPrivateHalf>({
+        reply: REPLY.privateKey,
+        call: () => this.#sdk.key.exportAsymmetricPriv(name),
+        read: (bytes) => {
+          bytes.fill(0)
+          return { kind: 'leaves' }
+        },
+        refused: (code) => {
+          if (code === ERROR_CODE.accessDenied) return { kind: 'stays' }
+          if (code === ERROR_CODE.noSuchObject) return { kind: 'no-such-object' }
+          return isOwnFault(code) ? deviceError(code) : { kind: 'unclear', code }
+        },
       }),
     )
   }

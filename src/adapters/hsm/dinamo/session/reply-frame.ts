@@ -27,6 +27,8 @@ export const REPLY = {
   dataKey: sized(DATA_KEY_BYTES),
   /** SubjectPublicKeyInfo or PKCS#1, from Ed25519 to RSA-8192. */
   publicKey: sized(44, 4_096),
+  /** That it comes at all is the answer; what it holds is nobody's business. */
+  privateKey: sized(0, 8_192),
   unwrapped: sized(0, 256),
 } as const satisfies Record<string, ReplyShape>
 

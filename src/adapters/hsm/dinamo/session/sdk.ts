@@ -27,6 +27,7 @@ export interface DinamoSdk {
     create(name: string, algorithm: number, exportable: boolean, temporary: boolean): Promise<unknown>
     exportSymmetric(name: string): Promise<Buffer>
     exportAsymmetricPub(name: string, spki: boolean): Promise<Buffer>
+    exportAsymmetricPriv(name: string): Promise<Buffer>
   }
   readonly cryptography: {
     dataUnenvelop(name: string, block: Uint8Array): Promise<Buffer>

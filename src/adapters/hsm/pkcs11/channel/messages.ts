@@ -20,6 +20,8 @@ export const REQUEST = {
   unwrap: 9,
   /** session, label, id, algorithm; refused where the token does not show that it opens what is good */
   prove: 10,
+  /** session, label, id; answers with why the private half is not as it is made, or no field */
+  checkOrigin: 11,
 } as const
 
 export type RequestKind = (typeof REQUEST)[keyof typeof REQUEST]

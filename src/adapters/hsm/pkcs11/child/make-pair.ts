@@ -23,14 +23,19 @@ export const makePair = async (
   label: string,
   mechanism: number,
 ): Promise<Handle> => {
+  const { ck } = cryptoki
   const value = Buffer.alloc(session.length)
   value.writeUInt32LE(mechanism)
-  try {
-    return await generate(cryptoki, session, label, [{ type: cryptoki.ck.CKA_ALLOWED_MECHANISMS, value }])
-  } catch (error) {
-    if (!isOneOf(error, TEMPLATE_REFUSED)) throw error
-    return await generate(cryptoki, session, label, [])
+  const oneMechanism = { type: ck.CKA_ALLOWED_MECHANISMS, value }
+  const noRecovery = { type: ck.CKA_SIGN_RECOVER, value: false }
+  for (const limits of [[oneMechanism, noRecovery], [noRecovery]]) {
+    try {
+      return await generate(cryptoki, session, label, limits)
+    } catch (error) {
+      if (!isOneOf(error, TEMPLATE_REFUSED)) throw error
+    }
   }
+  return await generate(cryptoki, session, label, [])
 }
 
 /** In a thread of the pool: it takes seconds on some tokens. */

@@ -75,6 +75,12 @@ const readPublicKey = (fields: Fields): Reply => {
   return []
 }
 
+const checkOrigin = (fields: Fields): Reply => {
+  const { token, rootKeys } = at()
+  const flaw = rootKeys.originFlaw(token.session(number(fields, 0)), text(fields, 1), field(fields, 2))
+  return flaw === undefined ? [] : [Buffer.from(flaw, 'utf8')]
+}
+
 const destroyRootKey = (fields: Fields): Reply => {
   const { token, rootKeys } = at()
   rootKeys.destroy(token.session(number(fields, 0)), text(fields, 1), field(fields, 2))
@@ -113,6 +119,7 @@ const HANDLERS: Readonly<Record<RequestKind, (fields: Fields) => Reply | Promise
   },
   [REQUEST.createRootKey]: createRootKey,
   [REQUEST.readPublicKey]: readPublicKey,
+  [REQUEST.checkOrigin]: checkOrigin,
   [REQUEST.destroyRootKey]: destroyRootKey,
   [REQUEST.makeDataKey]: makeDataKey,
   [REQUEST.unwrap]: unwrap,

@@ -1,6 +1,7 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { type Attributes, type Cryptoki, call, findObjects, type Handle, readAttributes } from './cryptoki.ts'
 import { makePair } from './make-pair.ts'
+import { originFlaw } from './origin.ts'
 import { Refused } from './refusal.ts'
 import type { Token } from './token.ts'
 
@@ -57,6 +58,14 @@ export class RootKeys {
   readPublicKey(session: Handle, label: string, id: Buffer): Buffer | undefined {
     const privateKey = this.#findOne(session, this.#privateKey(label, id), label)
     return privateKey === undefined ? undefined : this.#read(session, privateKey).spki
+  }
+
+  /** @returns why it is not as `create` makes it; undefined if it is */
+  originFlaw(session: Handle, label: string, id: Buffer): string | undefined {
+    const privateKey = this.#findOne(session, this.#privateKey(label, id), label)
+    if (privateKey !== undefined) return originFlaw(this.#cryptoki, session, privateKey)
+    this.#token.confirmPresence(session)
+    return 'the token does not have it'
   }
 
   /** Looked up once. */

@@ -134,6 +134,22 @@ suite('a guarded session', TIMEOUT, () => {
     assert.ok(await open.exportPublicKey('open'))
   })
 
+  test('tells a root key that stays from one that can be exported, and goes on', async (t) => {
+    const { session, simulator, faults } = await sessionFor(t)
+    await session.createRootKey(ROOT)
+    assert.deepEqual(await session.tryPrivateKey(ROOT), { kind: 'stays' })
+    assert.deepEqual(await session.tryPrivateKey('nowhere'), { kind: 'no-such-object' })
+    faults.next('key.export', { kind: 'error', code: 5099 })
+    assert.deepEqual(await session.tryPrivateKey(ROOT), { kind: 'unclear', code: 5099 })
+    const open = await openFor(t, simulator, { rootKeyExportable: true })
+    await open.createRootKey('open')
+    assert.deepEqual(await open.tryPrivateKey('open'), { kind: 'may-leave' })
+    assert.deepEqual(await session.tryPrivateKey('open'), { kind: 'leaves' })
+    assert.ok(session.usable)
+    faults.next('key.export', { kind: 'error', code: 5006 })
+    await assertFails(session, session.tryPrivateKey(ROOT), 'device', 5006)
+  })
+
   test('carries out one operation at a time, and refuses a second one without harm to the first', async (t) => {
     const { session } = await sessionFor(t)
     const first = session.makeDataKey('first')
