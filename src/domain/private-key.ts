@@ -36,7 +36,7 @@ const BEGINS_LIKE_A_PRIVATE_KEY = /^[a-z]prv/i
 /** @throws KmsError `validation_failed`, naming the field */
 export const checkIdentity = ({ pub, source }: KeyIdentity): void => {
   expect('pub', isPrintableAscii(pub, MAX_PUB_LENGTH), `1 to ${MAX_PUB_LENGTH} printable ASCII characters`)
-  expect('pub', !BEGINS_LIKE_A_PRIVATE_KEY.test(pub), 'a public name, and begins like a private key')
+  expect('pub', !BEGINS_LIKE_A_PRIVATE_KEY.test(pub), 'a public name, not what begins like a private key')
   expect('source', SOURCES.includes(source), `one of ${SOURCES.join(', ')}`)
 }
 

@@ -112,7 +112,7 @@ for (const prefix of ['xprv', 'tprv', 'yprv', 'zprv', 'Zprv', 'uprv', 'vprv', 'X
     ]) {
       const answer = await app.inject(request)
       assert.equal(answer.statusCode, 400)
-      assert.match(answer.json().message, /^pub must be a public name, and begins like a private key\.$/)
+      assert.match(answer.json().message, /^pub must be a public name, not what begins like a private key\.$/)
       assert.ok(!answer.body.includes('9s21Zr'))
     }
     assert.ok(log.length > 0)

@@ -2,8 +2,17 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { FoundRow, Reads, StoreColumns, Writes } from './messages.ts'
 import { APPLICATION_ID } from './schema.ts'
 
-const PRIVATE_KEY =
-  'pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, created_at AS createdAt, version, mac'
+/**
+ * A text beyond what a string can hold makes the driver tell that there is no row, and a row must never be called
+ * missing for what somebody wrote into it: one that is longer than any that is written here is read as NULL.
+ */
+const MAX_TEXT_BYTES = 32 * 1024 * 1024
+const bounded = (column: string, name = column): string =>
+  `iif(octet_length(${column}) > ${MAX_TEXT_BYTES}, NULL, ${column}) AS ${name}`
+
+const TEXTS = ['encryptedPrv', 'encryptedDataKey', 'provider', 'rootKey', 'coin', 'type', 'mac']
+const PRIVATE_KEY = `pub, source, ${TEXTS.map((column) => bounded(column)).join(', ')},
+  ${bounded('created_at', 'createdAt')}, version`
 
 const ROOT_KEY = `id, provider, state, created_at AS createdAt, owner, lease_until AS leaseUntil, place,
   algorithm, public_key_sha256 AS publicKeySha256, mac`

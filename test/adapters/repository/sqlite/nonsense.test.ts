@@ -27,6 +27,11 @@ const ROW_ALTERATIONS = [
   'created_at = 1e300',
   `created_at = 'yesterday'`,
   `created_at = '2026-13-45T99:99:99.000Z'`,
+  'version = -1',
+  `mac = x'61'`,
+  // Longer than a string can be: the driver alone would call the row missing.
+  `encryptedPrv = replace(hex(zeroblob(300000000)), '00', 'xx')`,
+  `mac = replace(hex(zeroblob(300000000)), '00', 'xx')`,
 ]
 
 /** These are found by walking alone. */
