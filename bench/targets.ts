@@ -158,6 +158,7 @@ export const startService = async (
         }),
     DATABASE_URL: `sqlite:${join(folder, `${name}.sqlite`)}`,
     HSM_PROVIDER: 'dinamo',
+    POLICY: 'open',
     AUDIT_LOG: join(folder, `${name}.audit`),
     AUDIT_KEY,
     RATE_LIMIT: 'off',

@@ -40,6 +40,8 @@ const SPECIAL: Readonly<Record<'dev' | 'serve', Readonly<Record<string, string>>
   serve: {
     ...each([...REQUIRED_WITH_AUDIT, 'STORE_ANCHOR'], 'required'),
     ...each(REQUIRED_WITH_MTLS, 'required with `mtls`'),
+    POLICY_FILE: 'required, or `POLICY=open`',
+    POLICY: 'in place of `POLICY_FILE`',
   },
 }
 

@@ -50,7 +50,7 @@ const tlsRules = (found: Found): readonly string[] => {
     }
     if (found.POLICY_FILE !== undefined) {
       problems.push(
-        'POLICY_FILE is set while TLS_MODE is disabled: a policy needs certificates to know clients by',
+        'POLICY_FILE is set while TLS_MODE is disabled: a policy needs certificates to know clients by; give POLICY=open in its place',
       )
     }
     return problems
@@ -69,6 +69,15 @@ const tlsRules = (found: Found): readonly string[] => {
     )
   }
   return problems
+}
+
+const policyRules = ({ POLICY_FILE: file, POLICY: open }: Found, mode: Mode): readonly string[] => {
+  if (file !== undefined && open !== undefined)
+    return ['POLICY and POLICY_FILE are both set: give one of them']
+  if (mode !== 'serve' || file !== undefined || open !== undefined) return []
+  return needed({}, 'POLICY_FILE').map(
+    (problem) => `${problem}, or POLICY=open in its place, which lets every client do everything`,
+  )
 }
 
 const workerRules = ({ WORKERS }: Found, mode: Mode): readonly string[] =>
@@ -118,6 +127,7 @@ const storeRules = (found: Found, mode: Mode): readonly string[] => {
 export const checkService = (found: Found, mode: Mode): readonly string[] => [
   ...addressRules(found, mode),
   ...tlsRules(found),
+  ...policyRules(found, mode),
   ...workerRules(found, mode),
   ...providerRules(found, mode),
   ...auditRules(found, mode),

@@ -90,6 +90,11 @@ export const ServiceSettingsSchema = Type.Object({
     }),
   ),
   POLICY_FILE: Path('JSON file that says which client may do what.'),
+  POLICY: Type.Optional(
+    Choice(['open'], {
+      description: 'In place of POLICY_FILE: says on purpose that every client may do everything.',
+    }),
+  ),
   AUDIT_LOG: Path('File that the audit log is written to.'),
   AUDIT_KEY: Type.Optional(
     Type.String({

@@ -52,11 +52,13 @@ const tlsSettings = (service: ServiceSettings): TlsSettings => {
 }
 
 const openPolicy = async (
-  { POLICY_FILE: path, CLIENT_CERT_ALLOW_SELF_SIGNED: selfSigned }: ServiceSettings,
+  { POLICY_FILE: path, POLICY: open, CLIENT_CERT_ALLOW_SELF_SIGNED: selfSigned }: ServiceSettings,
   logger: Logger,
 ): Promise<WatchedPolicy | undefined> => {
   if (path === undefined) {
-    logger.warn({}, 'there is no POLICY_FILE: every client that gets in may do everything')
+    if (open === undefined) {
+      logger.warn({}, 'there is no POLICY_FILE: every client that gets in may do everything')
+    }
     return undefined
   }
   const { watchPolicyFile } = await import('../adapters/policy/policy-file.ts')
@@ -84,6 +86,9 @@ export const openAccess = async (
   { audit, logger }: AccessContext,
   resources: AsyncDisposableStack,
 ): Promise<Access> => {
+  if (service.POLICY === 'open') {
+    logger.warn({}, 'POLICY is open: every client that gets in may do everything')
+  }
   if (service.TLS_MODE === 'disabled') {
     return { identify: () => ({ caller: UNRESTRICTED }), reload: async () => undefined }
   }

@@ -15,7 +15,7 @@ export interface AuditContext {
  * @throws KmsError `start_refused` naming the variable, or `audit_unavailable`
  */
 export const openAudit = async (
-  { AUDIT_LOG: path, AUDIT_KEY: pem }: Pick<ServiceSettings, 'AUDIT_LOG' | 'AUDIT_KEY'>,
+  { AUDIT_LOG: path, AUDIT_KEY: pem, POLICY }: Pick<ServiceSettings, 'AUDIT_LOG' | 'AUDIT_KEY' | 'POLICY'>,
   context: AuditContext,
 ): Promise<AuditLogPort | undefined> => {
   if (path === undefined || pem === undefined) return undefined
@@ -23,5 +23,6 @@ export const openAudit = async (
     import('../adapters/audit/audit-key.ts'),
     import('../adapters/audit/file-audit-log.ts'),
   ])
-  return await openFileAuditLog({ path, key: parseAuditKey(pem), ...context })
+  const weakChoices = POLICY === undefined ? {} : { POLICY }
+  return await openFileAuditLog({ path, key: parseAuditKey(pem), weakChoices, ...context })
 }

@@ -16,6 +16,7 @@ const setUp = async (t: TestContext) => {
     PORT: '0',
     HEALTH_BIND: 'off',
     TLS_MODE: 'disabled',
+    POLICY: 'open',
     DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
     ...dinamoSettings(simulator),
     ...auditSettings(folder),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -86,17 +86,30 @@ test('only a pinned client gets in, and may do what the policy says; both follow
   assert.equal(await service.stop(), 0)
 })
 
-test('without a policy everybody who gets in may do everything, and the start says so', async (t) => {
+test('with POLICY=open everybody who gets in may do everything, and log and audit log say so', async (t) => {
   const { settings, client, ask } = await bench(t)
   const { POLICY_FILE: _, ...rest } = settings
-  const service = await startServiceProcess('serve', rest)
+  const service = await startServiceProcess('serve', { ...rest, POLICY: 'open' })
   t.after(() => service.kill())
-  assert.match(
-    service.output.join('\n'),
-    /there is no POLICY_FILE: every client that gets in may do everything/,
-  )
+  const warning = /"level":40.*POLICY is open: every client that gets in may do everything/
+  assert.equal(service.output.filter((line) => warning.test(line)).length, 1)
   assert.equal((await ask(service.url, ...DATA_KEY, client)).status, 200)
   await service.stop()
+  const { AUDIT_LOG, AUDIT_KEY } = settings
+  const log = await readFile(AUDIT_LOG, 'utf8')
+  assert.equal(log.match(/"kind":"configuration","variable":"POLICY","value":"open"/g)?.length, 1)
+  const told = await runCofre(['audit', 'tail', AUDIT_LOG], {})
+  assert.match(told.stdout, / configuration variable=POLICY value=open$/m)
+  const verified = await runCofre(['audit', 'verify', AUDIT_LOG], { AUDIT_KEY })
+  assert.equal(verified.code, 0, verified.stderr)
+})
+
+test('without a policy, and without POLICY=open, the start is refused', async (t) => {
+  const { settings } = await bench(t)
+  const { POLICY_FILE: _, ...rest } = settings
+  const { code, stderr } = await runCofre(['serve'], { ...rest, STORE_ANCHOR: SOME_ANCHOR })
+  assert.equal(code, 78)
+  assert.match(stderr, /^cofre serve: POLICY_FILE is missing: .*POLICY=open/m)
 })
 
 test('files that are missing or wrong end the start with their variables', async (t) => {

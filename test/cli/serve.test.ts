@@ -28,6 +28,7 @@ const settingsFor = async (t: TestContext): Promise<Variables> => {
     PORT: '0',
     HEALTH_BIND: 'off',
     TLS_MODE: 'disabled',
+    POLICY: 'open',
     DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
     ...dinamoSettings(simulator),
     ...auditSettings(folder),
@@ -52,6 +53,8 @@ test('serve runs on what the environment gives, and puts on record what it did',
   assert.equal(await service.stop(), 0)
   const log = await readFile(settings.AUDIT_LOG ?? '', 'utf8')
   assert.equal(log.match(/"operation":"generateDataKey"/g)?.length, 1)
+  assert.equal(log.match(/"variable":"POLICY","value":"open"/g)?.length, 1)
+  assert.match(service.output.join('\n'), /POLICY is open: every client that gets in may do everything/)
 })
 
 test('a secret may come in a file', async (t) => {
@@ -79,6 +82,8 @@ test('whatever is missing or insecure ends it with a line that names the variabl
     [{ HSM_PROVIDER: 'memory' }, /HSM_PROVIDER is memory/],
     [{ DINAMO_PASSWORD: '' }, /DINAMO_PASSWORD is empty/],
     [{ DINAMO_USERNAME: 'a'.repeat(17) }, /DINAMO_USERNAME is "a{17}"/],
+    [{ POLICY: 'closed' }, /POLICY is "closed": it must be open/],
+    [{ POLICY_FILE: '/policy.json' }, /POLICY and POLICY_FILE are both set/],
     [{ PORT: 'http' }, /PORT is "http"/],
     [{ TLS_MODE: 'mtls' }, /SERVER_TLS_KEY_PATH is missing/],
     [{ AUDIT_KEY: 'not a key' }, /AUDIT_KEY must be the PEM of an Ed25519 private key/],

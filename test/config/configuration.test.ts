@@ -44,6 +44,7 @@ const parseAuditKey: ConfigurationSources['parseAuditKey'] = (pem) => {
 const COMPLETE = {
   BIND: '127.0.0.1',
   TLS_MODE: 'disabled',
+  POLICY: 'open',
   DATABASE_URL: 'sqlite:/var/lib/cofre/cofre.sqlite',
   HSM_PROVIDER: 'acme',
   ACME_HOST: 'hsm.example',
@@ -105,6 +106,7 @@ test('serve without any setting says all that it needs, and listens with mutual 
       'SERVER_TLS_CERT_PATH',
       'SERVER_TLS_KEY_PATH',
       'CLIENT_CA_CERT_PATH',
+      'POLICY_FILE',
       'AUDIT_LOG',
       'AUDIT_KEY',
       'STORE_ANCHOR',
@@ -133,7 +135,32 @@ test('without TLS only a loopback address is allowed', async () => {
 })
 
 test('a policy needs TLS: without it nobody is told from anybody', async () => {
-  await refuses('serve', { POLICY_FILE: '/policy.json' }, /^POLICY_FILE is set while TLS_MODE is disabled/)
+  await refuses(
+    'serve',
+    { POLICY: undefined, POLICY_FILE: '/policy.json' },
+    /^POLICY_FILE is set while TLS_MODE is disabled/,
+  )
+})
+
+test('serve needs a policy, or POLICY=open, which says on purpose that there is none', async () => {
+  const none = /^POLICY_FILE is missing: it must be a path, or POLICY=open in its place/
+  await refuses('serve', { POLICY: undefined }, none)
+  for (const POLICY of ['closed', 'OPEN', 'open ']) {
+    await refuses('serve', { POLICY }, /^POLICY is ".*": it must be open$/, none)
+  }
+  await refuses('serve', { POLICY: '' }, /^POLICY is empty: it must be open/, none)
+  const mtls = {
+    TLS_MODE: undefined,
+    SERVER_TLS_CERT_PATH: '/c',
+    SERVER_TLS_KEY_PATH: '/k',
+    CLIENT_CA_CERT_PATH: '/ca',
+  }
+  const both = /^POLICY and POLICY_FILE are both set: give one of them$/
+  await refuses('serve', { ...mtls, POLICY_FILE: '/policy.json' }, both)
+  await refuses('serve', { ...mtls, POLICY: undefined }, none)
+  const { service } = await read('serve', { ...COMPLETE, ...mtls, POLICY: undefined, POLICY_FILE: '/p' })
+  assert.equal(service.POLICY, undefined)
+  assert.equal((await read('dev', { HSM_PROVIDER: 'acme' })).service.POLICY, undefined)
 })
 
 test('dev listens on loopback alone, and needs nothing else', async () => {

@@ -47,6 +47,7 @@ const settingsFor = (folder: string) => ({
   PORT: '0',
   HEALTH_BIND: '127.0.0.1:0',
   TLS_MODE: 'disabled',
+  POLICY: 'open',
   DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
   HSM_PROVIDER: 'dinamo',
   DINAMO_USERNAME: USER.username,

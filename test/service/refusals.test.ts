@@ -23,6 +23,7 @@ test('whoever is refused before anybody knows who it is, is counted in the audit
     BIND: '127.0.0.1',
     PORT: '0',
     HEALTH_BIND: 'off',
+    POLICY: 'open',
     SERVER_TLS_CERT_PATH: await write('server.pem', server.cert),
     SERVER_TLS_KEY_PATH: await write('server.key', server.key),
     CLIENT_CA_CERT_PATH: await write('ca.pem', authority.cert),

@@ -23,6 +23,8 @@ export interface AuditLogOptions {
   readonly instance: string
   readonly heads: AuditHeadRepository
   readonly logger: Logger
+  /** Choices of the configuration that weaken the service, by their variables. */
+  readonly weakChoices?: Readonly<Record<string, string>>
   readonly clock?: Clock
   /** How long a record may take to come on disk, in milliseconds. */
   readonly deadlineMs?: number
@@ -36,6 +38,7 @@ export interface AuditLogOptions {
 }
 
 const DEFAULTS = {
+  weakChoices: {} as Readonly<Record<string, string>>,
   clock: systemClock,
   deadlineMs: 2_000,
   maxQueue: 4_096,
@@ -101,7 +104,7 @@ class FileAuditLog implements AuditLogPort {
   }
 
   async begin({ rest }: LogState): Promise<void> {
-    const { instance: process, key } = this.#options
+    const { instance: process, key, weakChoices } = this.#options
     const records = [
       this.#queue.add({
         kind: 'opened',
@@ -114,6 +117,9 @@ class FileAuditLog implements AuditLogPort {
     if (rest.length > 0) {
       const head = rest.subarray(0, MAX_KEPT_BYTES).toString('base64')
       records.push(this.#queue.add({ kind: 'recovered', bytes: rest.length, sha256: sha256(rest), head }))
+    }
+    for (const [variable, value] of Object.entries(weakChoices)) {
+      records.push(this.#queue.add({ kind: 'configuration', variable, value }))
     }
     await Promise.all(records)
     // Before the first operation: a log that tells of any, and that the store does not know, is another store's.

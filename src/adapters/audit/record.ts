@@ -29,6 +29,8 @@ export type RecordBody =
       readonly process: string
       readonly publicKeySha256: string
     }
+  /** What the process that opened the log was told to do without, on purpose: once for each start. */
+  | { readonly kind: 'configuration'; readonly variable: string; readonly value: string }
   /** The first record of a file that follows another one. */
   | { readonly kind: 'continued'; readonly instance: string; readonly file: string }
   /** What stood behind the last checkpoint when the log was opened: never acknowledged, and no longer in it. */

@@ -40,6 +40,7 @@ export const newInstance = async (
     PORT: '0',
     HEALTH_BIND: 'off',
     TLS_MODE: 'disabled',
+    POLICY: 'open',
     RATE_LIMIT: 'off',
     WORKERS: '1',
     DATABASE_URL: databaseUrl,

@@ -86,6 +86,7 @@ export const openMemoryBench = async (
     PORT: '0',
     HEALTH_BIND: 'off',
     TLS_MODE: 'disabled',
+    POLICY: 'open',
     RATE_LIMIT: 'off',
     DATABASE_URL: `sqlite:${path}`,
     ...dinamoSettings(simulator),

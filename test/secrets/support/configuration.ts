@@ -24,6 +24,7 @@ export const testConfiguration = async (
     PORT: '0',
     HEALTH_BIND: 'off',
     TLS_MODE: 'disabled',
+    POLICY: 'open',
     DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
     ...dinamoSettings(simulator, { username: USER.username, password: PASSWORD }),
     ...auditSettings(folder),

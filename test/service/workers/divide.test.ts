@@ -8,6 +8,7 @@ import { partOf, workerCount } from '../../../src/service/workers/divide.ts'
 const ENVIRONMENT = {
   BIND: '127.0.0.1',
   TLS_MODE: 'disabled',
+  POLICY: 'open',
   DATABASE_URL: 'mongodb://user:database-password@db/cofre',
   HSM_PROVIDER: 'dinamo',
   DINAMO_HOST: 'hsm',

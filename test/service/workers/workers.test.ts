@@ -46,6 +46,7 @@ const settingsFor = async (t: TestContext, change: Readonly<Record<string, strin
     PORT: '0',
     HEALTH_BIND: '127.0.0.1:0',
     TLS_MODE: 'disabled',
+    POLICY: 'open',
     WORKERS: '2',
     DATABASE_URL: `sqlite:${join(folder, 'cofre.sqlite')}`,
     ...dinamoSettings(simulator),

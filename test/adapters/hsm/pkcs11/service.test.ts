@@ -40,6 +40,7 @@ const newPlace = async (t: TestContext): Promise<Place> => {
     PORT: '0',
     HEALTH_BIND: 'off',
     TLS_MODE: 'disabled',
+    POLICY: 'open',
     DATABASE_URL: `sqlite:${database}`,
     ...auditSettings(folder),
   }
