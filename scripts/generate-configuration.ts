@@ -18,6 +18,8 @@ each problem, which names the variable, what was found and what is allowed.
   numbers are decimal, times are milliseconds.
 - A name that is one character away from a variable is taken for a slip and stops the start. An unknown name that
   begins like the variables of the service or of a chosen provider is a warning in the log.
+- \`serve\` refuses files with secrets that others may read (mode 600, or 440 and 640 of a group that the service belongs to),
+  and a policy, certificates or a folder of the audit log or of SQLite that others may write.
 - \`serve\` takes its secrets out of its environment once they are read. What the kernel shows in
   \`/proc/PID/environ\` stays as it was: prefer \`NAME_FILE\`.
 `

@@ -7,7 +7,7 @@ const VERBOSE = ['NODE_DEBUG', 'NODE_DEBUG_NATIVE'] as const
 const refused = (message: string): KmsError => new KmsError('start_refused', { message })
 
 /**
- * No debugger may look at the keys, and nothing may write them down: asked of the process itself, however it was
+ * No debugger may look at the keys, nothing may write them down, and no certificate is taken unseen: asked of the process itself, however it was
  * started.
  *
  * @param options those of Node.js that the process was started with
@@ -23,6 +23,9 @@ export const refuseToReveal = (
     throw refused(
       `does not run under a debugger, or with what writes its memory or its TLS keys: ${option} is set`,
     )
+  }
+  if (environment.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
+    throw refused('does not run with NODE_TLS_REJECT_UNAUTHORIZED=0: certificates must be checked')
   }
   for (const name of VERBOSE) {
     if (environment[name]) throw refused(`does not run with ${name}: what it prints may hold keys`)

@@ -1,6 +1,7 @@
 import type { TObject } from '@sinclair/typebox'
 import { KmsError } from '../domain/errors.ts'
 import type { HsmProvider } from '../ports/hsm-provider.port.ts'
+import { fileModeProblems } from './file-modes.ts'
 import { type Environment, type Reading, readSettings, secretNames, variableNames } from './read-settings.ts'
 import { checkService, providerNames } from './service-rules.ts'
 import {
@@ -88,6 +89,7 @@ export const readConfiguration = async (
     problems.push(...reading.problems, ...(provider.check?.(reading.found) ?? []))
     return { provider, settings: reading.found }
   })
+  if (mode !== 'dev') problems.push(...fileModeProblems(environment, service.found, schemasOf(loaded)))
   const [writer, ...readers] = providers
   if (writer === undefined || problems.length > 0) throw new ConfigurationError(problems)
   return { mode, service: settings, providers: [writer, ...readers], warnings: unknown.warnings }

@@ -63,10 +63,14 @@ export const secretNames = (schema: TObject): ReadonlySet<string> =>
       .map(([name]) => name),
   )
 
+/** The variables that name the files of a schema's secrets. */
+export const secretFileNames = (schema: TObject): readonly string[] =>
+  Array.from(secretNames(schema), (name) => name + FILE_SUFFIX)
+
 /** Every variable that is read for a schema. */
 export const variableNames = (schema: TObject): readonly string[] => [
   ...Object.keys(schema.properties),
-  ...Array.from(secretNames(schema), (name) => name + FILE_SUFFIX),
+  ...secretFileNames(schema),
 ]
 
 /** What it says when a required variable is not there. */

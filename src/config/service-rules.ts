@@ -2,6 +2,7 @@ import { ANCHOR_FORM } from '../domain/integrity/integrity-key.ts'
 import { isHost, isLoopback, parseHostAndPort } from './address.ts'
 import { missing } from './read-settings.ts'
 import { type Mode, type ServiceSettings, ServiceSettingsSchema } from './service-settings.ts'
+import { mongoProblems } from './store-rules.ts'
 
 type Found = Partial<ServiceSettings>
 type Name = keyof ServiceSettings
@@ -119,7 +120,8 @@ const anchorRules = (found: Found, mode: Mode): readonly string[] => {
 }
 
 const storeRules = (found: Found, mode: Mode): readonly string[] => {
-  if (mode === 'dev' || found.DATABASE_URL !== 'memory:') return []
+  if (mode === 'dev' || found.DATABASE_URL === undefined) return []
+  if (found.DATABASE_URL !== 'memory:') return mongoProblems(found.DATABASE_URL)
   return [`DATABASE_URL is memory:, which is for dev only: it must be ${properties.DATABASE_URL.allowed}`]
 }
 

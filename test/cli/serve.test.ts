@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, readFile, writeFile } from 'node:fs/promises'
+import { access, chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -60,7 +60,7 @@ test('serve runs on what the environment gives, and puts on record what it did',
 test('a secret may come in a file', async (t) => {
   const { DINAMO_PASSWORD = '', ...settings } = await settingsFor(t)
   const path = join(await temporaryFolder(t), 'password')
-  await writeFile(path, `${DINAMO_PASSWORD}\n`)
+  await writeFile(path, `${DINAMO_PASSWORD}\n`, { mode: 0o600 })
   const service = await start(t, { ...settings, DINAMO_PASSWORD_FILE: path })
   assert.equal(await service.stop(), 0)
 })
@@ -152,5 +152,39 @@ test('nor without the launcher', async () => {
     const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')])
     assert.equal(child.exitCode, 78)
     assert.match(stderr, /cofre serve: does not run under a debugger/)
+  }
+})
+
+test('serve refuses secrets in sight, unchecked certificates, and an audit log behind a link', async (t) => {
+  const { DINAMO_PASSWORD = '', ...rest } = await settingsFor(t)
+  const folder = await temporaryFolder(t)
+  const path = join(folder, 'password')
+  await writeFile(path, DINAMO_PASSWORD)
+  await chmod(path, 0o644)
+  const link = join(folder, 'link.log')
+  await symlink(join(folder, 'audit.log'), link)
+  const settings = { ...rest, STORE_ANCHOR: await anchorFor({ ...rest, DINAMO_PASSWORD }) }
+  for (const [change, expected] of [
+    [{ DINAMO_PASSWORD_FILE: path }, /DINAMO_PASSWORD_FILE: .*password holds a secret and has mode 0644/],
+    [
+      { DINAMO_PASSWORD, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+      /does not run with NODE_TLS_REJECT_UNAUTHORIZED=0/,
+    ],
+    [{ DINAMO_PASSWORD, AUDIT_LOG: link }, /AUDIT_LOG: .*link\.log is a link/],
+  ] as const) {
+    const { code, stderr } = await runCofre(['serve'], { ...settings, ...change })
+    assert.equal(code, 78, stderr)
+    assert.match(stderr, expected)
+  }
+})
+
+test('the audit log is readable by its owner alone, also where it was not before', async (t) => {
+  const settings = await settingsFor(t)
+  const path = settings.AUDIT_LOG ?? ''
+  for (const mode of [undefined, 0o644]) {
+    if (mode !== undefined) await chmod(path, mode)
+    const service = await start(t, settings)
+    assert.equal((await stat(path)).mode & 0o777, 0o600)
+    assert.equal(await service.stop(), 0)
   }
 })

@@ -241,7 +241,7 @@ test('a store that is none of the known ones is refused without being shown', as
       /^DATABASE_URL is a value that is not allowed \(not shown\): it must be sqlite:PATH/,
     )
   }
-  for (const url of ['sqlite:x', 'mongodb://u:p@h1,h2/d?replicaSet=r', 'mongodb+srv://h/d']) {
+  for (const url of ['sqlite:x', 'mongodb://u:p@h1,h2/d?replicaSet=r&tls=true', 'mongodb+srv://h/d']) {
     assert.equal((await read('serve', { ...COMPLETE, DATABASE_URL: url })).service.DATABASE_URL, url)
   }
 })
@@ -355,4 +355,32 @@ test('serve needs the store anchor, init does not, and dev keeps its own', async
     { HSM_PROVIDER: 'acme', STORE_ANCHOR },
     /^STORE_ANCHOR is set, and dev keeps it in DATA_DIR/,
   )
+})
+
+test('a MongoDB elsewhere is reached with TLS that checks certificates, and with nothing else', async () => {
+  const noTls =
+    /^DATABASE_URL reaches a MongoDB that is not on this machine without TLS: it must have tls=true$/
+  for (const url of [
+    'mongodb://u:hunter2@db/cofre',
+    'mongodb://127.0.0.1,db/cofre',
+    'mongodb://db:27017/cofre?tls=false',
+    'mongodb://u:hunter2@[2001:db8::1]:27017/cofre',
+    'mongodb+srv://db/cofre?ssl=false',
+  ]) {
+    await refuses('serve', { DATABASE_URL: url }, noTls)
+    assert.ok(await read('dev', { DATABASE_URL: url, HSM_PROVIDER: 'acme' }))
+  }
+  for (const option of ['tlsInsecure', 'tlsAllowInvalidCertificates', 'TLSALLOWINVALIDHOSTNAMES']) {
+    const problem = new RegExp(`^DATABASE_URL has ${option}: `, 'i')
+    await refuses('serve', { DATABASE_URL: `mongodb://u:hunter2@db/cofre?tls=true&${option}=true` }, problem)
+    await refuses('serve', { DATABASE_URL: `mongodb+srv://db/cofre?${option}=true` }, problem)
+  }
+  for (const url of [
+    'mongodb://127.0.0.1:27017,[::1]:27018,localhost/cofre',
+    'mongodb://%2Ftmp%2Fmongodb.sock/cofre',
+    'mongodb://u:p@db1,db2/cofre?tls=true',
+    'mongodb+srv://db/cofre',
+  ]) {
+    assert.ok(await read('serve', { ...COMPLETE, DATABASE_URL: url }), url)
+  }
 })

@@ -12,9 +12,14 @@ const syncFolder = async (path: string): Promise<void> => {
   await folder.sync()
 }
 
+/** Windows has no such flag. */
+const NO_LINK = constants.O_NOFOLLOW ?? 0
+
+/** Never through a link, which somebody else may turn elsewhere; readable by its owner alone, as it was or not. */
 const openForWriting = async (path: string): Promise<FileHandle> => {
-  const handle = await open(path, constants.O_RDWR | constants.O_CREAT, OWNER_ONLY)
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT | NO_LINK, OWNER_ONLY)
   try {
+    await handle.chmod(OWNER_ONLY)
     await syncFolder(path)
     return handle
   } catch (error) {

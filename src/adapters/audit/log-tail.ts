@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { open, stat } from 'node:fs/promises'
+import { lstat, open } from 'node:fs/promises'
 import { KmsError } from '../../domain/errors.ts'
 import { isCheckpointOf } from './checkpoint.ts'
 import { LINE_START, type Position, sha256 } from './record.ts'
@@ -21,7 +21,8 @@ const refuse = (path: string, reason: string): KmsError =>
   new KmsError('start_refused', { message: `AUDIT_LOG: ${path} ${reason}` })
 
 const lookAt = async (path: string): Promise<{ readonly size: number; readonly isFile: boolean }> => {
-  const found = await stat(path)
+  const found = await lstat(path)
+  if (found.isSymbolicLink()) throw refuse(path, 'is a link: give the file itself')
   return { size: found.size, isFile: found.isFile() }
 }
 

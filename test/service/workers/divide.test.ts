@@ -9,7 +9,7 @@ const ENVIRONMENT = {
   BIND: '127.0.0.1',
   TLS_MODE: 'disabled',
   POLICY: 'open',
-  DATABASE_URL: 'mongodb://user:database-password@db/cofre',
+  DATABASE_URL: 'mongodb://user:database-password@db/cofre?tls=true',
   HSM_PROVIDER: 'dinamo',
   DINAMO_HOST: 'hsm',
   DINAMO_USERNAME: 'u',
