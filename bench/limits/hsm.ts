@@ -10,7 +10,7 @@ import { rateOf } from './rate.ts'
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const settings = JSON.parse(process.argv[2] ?? '{}')
 const hsm = await provider.create(settings, { logger: silent, clock: systemClock, random: systemRandom })
-const { current } = await openRootKeyring({
+const keyring = await openRootKeyring({
   origin: { setting: 'STORE_ANCHOR', mayMake: true },
   hsms: [hsm],
   repository: await openMemoryKeyRepository(),
@@ -21,6 +21,7 @@ const { current } = await openRootKeyring({
   owner: 'bench',
   startTimeoutMs: 30_000,
 })
+const current = keyring.wrapping('client')
 using dataKey = await hsm.generateDataKey()
 const wrapped = wrap(current.publicKey, current.rootKey.algorithm, dataKey)
 const dispose = (secret: Disposable): void => secret[Symbol.dispose]()

@@ -7,6 +7,7 @@ export type {
   ClaimedRootKey,
   RootKey,
   RootKeyReference,
+  RootKeyScope,
   WrappingAlgorithm,
 } from '../domain/root-key.ts'
 export { SecretBytes } from '../domain/secret-bytes.ts'

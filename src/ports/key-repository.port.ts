@@ -74,10 +74,10 @@ export interface KeyRepositoryPort {
   listRootKeys(): Promise<readonly RootKey[]>
 
   /**
-   * Claims the name for its provider's root key, unless the provider has a root key or a claim already.
+   * Claims the name for the root key of its provider and scope, unless these have a root key or a claim already.
    *
-   * @returns what the store holds for the provider afterwards: this claim, or the one that came first
-   * @throws Error if another provider has that id
+   * @returns what the store holds for provider and scope afterwards: this claim, or the one that came first
+   * @throws Error if another provider or scope has that id
    */
   claimRootKey(claim: ClaimedRootKey): Promise<RootKey>
 

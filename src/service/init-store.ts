@@ -2,6 +2,7 @@ import type { Configuration } from '../config/configuration.ts'
 import { KmsError } from '../domain/errors.ts'
 import { finishedStore } from '../domain/integrity/open-integrity-key.ts'
 import { systemRandom } from '../domain/random.ts'
+import { ROOT_KEY_SCOPES } from '../domain/root-key.ts'
 import type { RootKeyring } from '../domain/root-keys/root-keyring.ts'
 import type { KeyRepositoryPort } from '../ports/key-repository.port.ts'
 import type { Logger } from '../ports/logger.port.ts'
@@ -24,12 +25,14 @@ const checkMayInit = async (
   }
   if (store.state === 'open') return
   const rootKeys = await repository.listRootKeys()
-  const isNew = !rootKeys.some(
-    ({ provider, state }) => state === 'active' && provider === writer.provider.name,
+  const { name } = writer.provider
+  const isNew = ROOT_KEY_SCOPES.some(
+    (scope) =>
+      !rootKeys.some((key) => key.state === 'active' && key.provider === name && key.scope === scope),
   )
   if (isNew && service.STORE_ANCHOR !== undefined) return
   const hint = isNew
-    ? `To give ${writer.provider.name} its root key set STORE_ANCHOR to what cofre init printed then.`
+    ? `To give ${name} its root keys set STORE_ANCHOR to what cofre init printed then.`
     : 'Its anchor stands where the operators of serve keep STORE_ANCHOR.'
   throw refused(
     `The store of DATABASE_URL was initialized at ${store.createdAt.toISOString()} already. ${hint}`,
@@ -37,7 +40,7 @@ const checkMayInit = async (
 }
 
 /**
- * Makes what a store needs before it is served: root key, integrity key, the store's record. Interrupted anywhere,
+ * Makes what a store needs before it is served: root keys, integrity key, the store's record. Interrupted anywhere,
  * the next call finishes the same ceremony.
  *
  * @param tell is given what was made; the ceremony counts as finished when it has resolved

@@ -4,6 +4,7 @@ import { urlHost } from '../config/address.ts'
 import type { Configuration } from '../config/configuration.ts'
 import { composeOperations } from '../container.ts'
 import { systemRandom } from '../domain/random.ts'
+import { ROOT_KEY_SCOPES } from '../domain/root-key.ts'
 import { buildApp } from '../http/app.ts'
 import { DEFAULT_RATE_LIMITS, shareOf } from '../http/plugins/rate-limit.ts'
 import { openHealth } from './health.ts'
@@ -95,8 +96,11 @@ export const startService = async (
   resources.defer(() => health.endWatch())
   const { address: host, port } = app.server.address() as AddressInfo
   const url = `${tls === undefined ? 'http' : 'https'}://${urlHost(host)}:${port}`
-  const { id: rootKey, provider } = keyring.current.rootKey
-  const fields = { url, health: health.url, instance, provider, rootKey }
+  const rootKeys = Object.fromEntries(
+    ROOT_KEY_SCOPES.map((scope) => [scope, keyring.wrapping(scope).rootKey.id]),
+  )
+  const { provider } = hsms[0]
+  const fields = { url, health: health.url, instance, provider, rootKeys }
   logger.info(fields, processes === 1 ? 'ready' : 'worker ready')
 
   return {

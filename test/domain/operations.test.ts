@@ -99,7 +99,7 @@ suite('storing and reading a private key', () => {
     const backup: KeyDescription = { ...KEY, source: 'backup', coin: 'eth' }
     const stored = await store(KEY)
     assert.deepEqual(stored.key, KEY)
-    assert.equal(stored.rootKeyId, keyring.current.rootKey.id)
+    assert.equal(stored.rootKeyId, keyring.wrapping('row-user').rootKey.id)
     await store(backup, 'the backup’s')
     assert.equal(await read(KEY), PRV)
     assert.equal(await read(backup), 'the backup’s')
@@ -321,7 +321,7 @@ suite('data keys', () => {
     const service = await setUp()
     const { encryptedKey } = await generate(service)
     const before = service.calls.unwrapDataKey
-    const id = service.keyring.current.rootKey.id
+    const id = service.keyring.wrapping('client').rootKey.id
     const altered = [
       encryptedKey.replace(id, 'z'.repeat(32)),
       encryptedKey.replace('rsa-oaep-sha256', 'rsa-pkcs1-v15'),
@@ -333,7 +333,8 @@ suite('data keys', () => {
 
   test('of an unknown root key never reach the HSM', async () => {
     const service = await setUp()
-    const { current, integrity } = service.keyring
+    const { integrity } = service.keyring
+    const current = service.keyring.wrapping('client')
     using dataKey = SecretBytes.fill(32, (bytes) => bytes.fill(7))
     const bound = { purpose: 'client', binding: clientBinding('') } as const
     const { publicKey } = current

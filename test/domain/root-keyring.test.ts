@@ -5,7 +5,7 @@ import { openMemoryKeyRepository } from '../../src/adapters/repository/memory/me
 import { KmsError } from '../../src/domain/errors.ts'
 import { authenticatedRootKey } from '../../src/domain/integrity/root-key-mac.ts'
 import { systemRandom } from '../../src/domain/random.ts'
-import type { ActiveRootKey, ClaimedRootKey } from '../../src/domain/root-key.ts'
+import { type ActiveRootKey, type ClaimedRootKey, ROOT_KEY_SCOPES } from '../../src/domain/root-key.ts'
 import { openRootKeyring, type RootKeyringOptions } from '../../src/domain/root-keys/open-root-keyring.ts'
 import { publicKeySha256 } from '../../src/domain/wrapping.ts'
 import type { HsmPort } from '../../src/ports/hsm.port.ts'
@@ -48,6 +48,7 @@ const claimOf = (owner: string, leaseUntil = START + 5_000): ClaimedRootKey => (
   state: 'claimed',
   id: ID,
   provider: 'stub',
+  scope: 'row-user',
   createdAt: new Date(START),
   owner,
   leaseUntil: new Date(leaseUntil),
@@ -78,21 +79,25 @@ suite('a start without a root key', () => {
     const repository = await openMemoryKeyRepository()
     const { hsm, calls, sha256Of } = stubHsm()
     const first = await openRootKeyring(optionsFor(repository, [hsm]))
-    const { rootKey } = first.current
+    const { rootKey } = first.wrapping('row-user')
     assert.match(rootKey.id, /^[a-z0-9]{32}$/)
     assert.equal(rootKey.algorithm, 'rsa-oaep-sha256')
     assert.equal(rootKey.publicKeySha256, sha256Of(rootKey.id))
     for (let start = 0; start < 20; start++) {
       const next = await openRootKeyring(optionsFor(repository, [hsm], { owner: `instance-${start}` }))
-      assert.deepEqual(next.current.rootKey, rootKey)
+      assert.deepEqual(next.wrapping('row-user').rootKey, rootKey)
     }
-    assert.equal(calls.createRootKey, 1)
-    assert.deepEqual(await repository.listRootKeys(), [rootKey])
+    assert.equal(calls.createRootKey, 3)
+    const made = ROOT_KEY_SCOPES.map((scope) => first.wrapping(scope).rootKey)
+    assert.equal(new Set(made.map(({ id }) => id)).size, 3)
+    assert.deepEqual(await repository.listRootKeys(), made)
   })
 
   test('finds the padding that the HSM opens', async () => {
     const { hsm } = stubHsm({ opens: 'rsa-oaep-sha1' })
-    const { current } = await openRootKeyring(optionsFor(await openMemoryKeyRepository(), [hsm]))
+    const current = (await openRootKeyring(optionsFor(await openMemoryKeyRepository(), [hsm]))).wrapping(
+      'row-user',
+    )
     assert.equal(current.rootKey.algorithm, 'rsa-oaep-sha1')
   })
 
@@ -101,9 +106,11 @@ suite('a start without a root key', () => {
     const { hsm, objects, calls } = stubHsm({ opens: 'rsa-pkcs1-v15' })
     await assert.rejects(openRootKeyring(optionsFor(repository, [hsm])), refusal(/STUB_PADDING=pkcs1/))
     const right = stubHsm({ opens: 'rsa-pkcs1-v15', candidates: ['rsa-pkcs1-v15'], objects })
-    const { current } = await openRootKeyring(optionsFor(repository, [right.hsm], { owner: 'instance-b' }))
+    const current = (
+      await openRootKeyring(optionsFor(repository, [right.hsm], { owner: 'instance-b' }))
+    ).wrapping('row-user')
     assert.equal(current.rootKey.algorithm, 'rsa-pkcs1-v15')
-    assert.deepEqual([calls.createRootKey, objects.size], [1, 1])
+    assert.deepEqual([calls.createRootKey, objects.size], [1, 3])
   })
 
   test('is not told to set PKCS#1 v1.5 where it is set already', async () => {
@@ -120,7 +127,9 @@ suite('a start without a root key', () => {
       if (faults-- > 0) throw new KmsError('hsm_unavailable')
       return await unwrap(...args)
     }
-    const { current } = await openRootKeyring(optionsFor(await openMemoryKeyRepository(), [hsm]))
+    const current = (await openRootKeyring(optionsFor(await openMemoryKeyRepository(), [hsm]))).wrapping(
+      'row-user',
+    )
     assert.equal(current.rootKey.algorithm, 'rsa-oaep-sha256')
   })
 
@@ -168,8 +177,8 @@ suite('instances that start together', () => {
         openRootKeyring(optionsFor(repository, [hsm], { owner: `instance-${n}` })),
       ),
     )
-    assert.equal(new Set(keyrings.map(({ current }) => current.rootKey.id)).size, 1)
-    assert.deepEqual([calls.createRootKey, objects.size], [1, 1])
+    assert.equal(new Set(keyrings.map((keyring) => keyring.wrapping('row-user').rootKey.id)).size, 1)
+    assert.deepEqual([calls.createRootKey, objects.size], [3, 3])
   })
 
   test('finish what one that died has left, once its lease is over', async () => {
@@ -177,10 +186,10 @@ suite('instances that start together', () => {
     const { hsm, objects } = stubHsm()
     await repository.claimRootKey(claimOf('dead'))
     const time = clockwork()
-    const { current } = await openRootKeyring(optionsFor(repository, [hsm], time))
+    const current = (await openRootKeyring(optionsFor(repository, [hsm], time))).wrapping('row-user')
     assert.equal(current.rootKey.id, ID)
     assert.ok(time.clock().getTime() >= START + 5_000)
-    assert.equal(objects.size, 1)
+    assert.equal(objects.size, 3)
   })
 
   test('adopt the key that one that died had made already', async () => {
@@ -188,9 +197,9 @@ suite('instances that start together', () => {
     const { hsm, objects } = stubHsm({ firstPair: 1 })
     await repository.claimRootKey(claimOf('dead'))
     objects.set(ID, testPrivateKey(0))
-    const { current } = await openRootKeyring(optionsFor(repository, [hsm]))
+    const current = (await openRootKeyring(optionsFor(repository, [hsm]))).wrapping('row-user')
     assert.equal(current.rootKey.publicKeySha256, publicKeySha256(createPublicKey(testPrivateKey(0))))
-    assert.equal(objects.size, 1)
+    assert.equal(objects.size, 3)
   })
 
   test('are refused where another holds the claim for too long', async () => {
@@ -218,12 +227,12 @@ suite('instances that start together', () => {
     )
     const time = clockwork()
     await time.sleep(60_000)
-    const { current } = await openRootKeyring(
-      optionsFor(repository, [going.hsm], { ...time, owner: 'going' }),
-    )
+    const current = (
+      await openRootKeyring(optionsFor(repository, [going.hsm], { ...time, owner: 'going' }))
+    ).wrapping('row-user')
     resume.resolve()
-    assert.deepEqual((await sleeper).current.rootKey, current.rootKey)
-    assert.equal(objects.size, 1)
+    assert.deepEqual((await sleeper).wrapping('row-user').rootKey, current.rootKey)
+    assert.equal(objects.size, 3)
   })
 
   test('destroy the second pair where the vendor allows two of one name', async () => {
@@ -238,6 +247,7 @@ suite('instances that start together', () => {
       const made = await create(claim)
       // Meanwhile the owner that was paused has activated its own pair.
       await openRootKeyring(optionsFor(repository, [paused.hsm], { owner: 'instance-a' }))
+      for (const [id, key] of paused.objects) if (id !== ID) second.objects.set(id, key)
       return made
     }
     const hsm = Object.assign(second.hsm, {
@@ -246,7 +256,7 @@ suite('instances that start together', () => {
         second.objects.set(rootKey.id, testPrivateKey(0))
       },
     })
-    const { current } = await openRootKeyring(optionsFor(repository, [hsm]))
+    const current = (await openRootKeyring(optionsFor(repository, [hsm]))).wrapping('row-user')
     assert.equal(current.rootKey.publicKeySha256, winner)
     assert.deepEqual(destroyed, [
       { id: ID, publicKeySha256: publicKeySha256(createPublicKey(testPrivateKey(1))) },
@@ -258,7 +268,7 @@ suite('a start with a root key', () => {
   const started = async () => {
     const repository = await openMemoryKeyRepository()
     const stub = stubHsm()
-    const { current } = await openRootKeyring(optionsFor(repository, [stub.hsm]))
+    const current = (await openRootKeyring(optionsFor(repository, [stub.hsm]))).wrapping('row-user')
     return { repository, ...stub, id: current.rootKey.id }
   }
 
@@ -315,9 +325,12 @@ suite('a start with a root key', () => {
   })
 })
 
-suite('a root key in use', () => {
-  const renamed = (rootKey: ActiveRootKey, change: Partial<ActiveRootKey>) => ({ ...rootKey, ...change })
+const renamed = (rootKey: ActiveRootKey, change: Partial<ActiveRootKey>): ActiveRootKey => ({
+  ...rootKey,
+  ...change,
+})
 
+suite('a root key in use', () => {
   /** A store whose root keys can be altered behind the service's back. */
   const alterable = async () => {
     const repository = await openMemoryKeyRepository()
@@ -336,11 +349,11 @@ suite('a root key in use', () => {
   test('is what the start verified, whatever the store says of it later', async () => {
     const { store, altered } = await alterable()
     const old = stubHsm({ provider: 'old' })
-    const { rootKey } = (await openRootKeyring(optionsFor(store, [old.hsm]))).current
+    const { rootKey } = (await openRootKeyring(optionsFor(store, [old.hsm]))).wrapping('row-user')
     const young = stubHsm({ provider: 'young', firstPair: 1 })
     const keyring = await openRootKeyring(optionsFor(store, [young.hsm, old.hsm]))
     altered.set(rootKey.id, renamed(rootKey, { algorithm: 'rsa-oaep-sha1', publicKeySha256: '0'.repeat(64) }))
-    assert.deepEqual((await keyring.find(rootKey.id))?.rootKey, rootKey)
+    assert.deepEqual((await keyring.find(rootKey.id, 'row-user'))?.rootKey, rootKey)
   })
 
   test('that another instance activated after the start is found, unless its padding is ruled out, or this service did not record it', async () => {
@@ -348,16 +361,62 @@ suite('a root key in use', () => {
     const { hsm } = stubHsm()
     const keyring = await openRootKeyring(optionsFor(store, [hsm]))
     const recorded = (change: Partial<ActiveRootKey>): ActiveRootKey =>
-      authenticatedRootKey(keyring.integrity, renamed(keyring.current.rootKey, { id: ID, ...change }))
+      authenticatedRootKey(
+        keyring.integrity,
+        renamed(keyring.wrapping('row-user').rootKey, { id: ID, ...change }),
+      )
     const later = recorded({})
     altered.set(ID, recorded({ algorithm: 'rsa-pkcs1-v15' }))
-    assert.equal(await keyring.find(ID), undefined)
+    assert.equal(await keyring.find(ID, 'row-user'), undefined)
     for (const change of [{ mac: '0'.repeat(64) }, { createdAt: new Date(0) }, { provider: 'old' }]) {
       altered.set(ID, renamed(later, change))
-      assert.equal(await keyring.find(ID), undefined)
+      assert.equal(await keyring.find(ID, 'row-user'), undefined)
     }
     altered.set(ID, later)
-    assert.deepEqual((await keyring.find(ID))?.rootKey, later)
+    assert.deepEqual((await keyring.find(ID, 'row-user'))?.rootKey, later)
+  })
+})
+
+suite('the scopes of root keys', () => {
+  test('have a key each, and what one wraps is not looked for in another', async () => {
+    const { hsm } = stubHsm()
+    const keyring = await openRootKeyring(optionsFor(await openMemoryKeyRepository(), [hsm]))
+    for (const scope of ROOT_KEY_SCOPES) {
+      const { rootKey } = keyring.wrapping(scope)
+      assert.equal(rootKey.scope, scope)
+      for (const other of ROOT_KEY_SCOPES) {
+        assert.deepEqual(
+          (await keyring.find(rootKey.id, other))?.rootKey,
+          scope === other ? rootKey : undefined,
+        )
+      }
+    }
+  })
+
+  test('are authenticated: a record that was given another scope stops the start', async () => {
+    const repository = await openMemoryKeyRepository()
+    const { hsm } = stubHsm()
+    await openRootKeyring(optionsFor(repository, [hsm]))
+    const rootKeys = await repository.listRootKeys()
+    const swapped = { 'row-user': 'client', client: 'row-user', 'row-backup': 'row-backup' } as const
+    repository.listRootKeys = async () => rootKeys.map((key) => ({ ...key, scope: swapped[key.scope] }))
+    await assert.rejects(
+      openRootKeyring(optionsFor(repository, [hsm])),
+      refusal(/not one that this service wrote/),
+    )
+  })
+
+  test('with two active keys stop the start, naming both', async () => {
+    const repository = await openMemoryKeyRepository()
+    const { hsm, objects } = stubHsm()
+    const [rootKey] = [(await openRootKeyring(optionsFor(repository, [hsm]))).wrapping('client').rootKey]
+    const rootKeys = await repository.listRootKeys()
+    objects.set(ID, testPrivateKey(0))
+    repository.listRootKeys = async () => [...rootKeys, renamed(rootKey, { id: ID })]
+    await assert.rejects(
+      openRootKeyring(optionsFor(repository, [hsm])),
+      refusal(new RegExp(`two active root keys of stub for client: ${rootKey.id} and ${ID}`)),
+    )
   })
 })
 
@@ -365,17 +424,17 @@ suite('two providers', () => {
   test('one writes and both are found; without the other its root keys are unavailable, not unknown', async () => {
     const repository = await openMemoryKeyRepository()
     const old = stubHsm({ provider: 'old' })
-    const { current: before } = await openRootKeyring(optionsFor(repository, [old.hsm]))
+    const before = (await openRootKeyring(optionsFor(repository, [old.hsm]))).wrapping('row-user')
     const young = stubHsm({ provider: 'young', firstPair: 1 })
     const both = await openRootKeyring(optionsFor(repository, [young.hsm, old.hsm]))
-    assert.equal(both.current.rootKey.provider, 'young')
-    assert.equal((await both.find(before.rootKey.id))?.hsm, old.hsm)
-    assert.equal(await both.find('z'.repeat(32)), undefined)
+    assert.equal(both.wrapping('row-user').rootKey.provider, 'young')
+    assert.equal((await both.find(before.rootKey.id, 'row-user'))?.hsm, old.hsm)
+    assert.equal(await both.find('z'.repeat(32), 'row-user'), undefined)
 
     const { logger, lines } = keepingLogger()
     const alone = await openRootKeyring(optionsFor(repository, [young.hsm], { logger }))
-    assert.equal(alone.current.rootKey.id, both.current.rootKey.id)
-    await assert.rejects(alone.find(before.rootKey.id), { code: 'provider_unavailable' })
+    assert.equal(alone.wrapping('row-user').rootKey.id, both.wrapping('row-user').rootKey.id)
+    await assert.rejects(alone.find(before.rootKey.id, 'row-user'), { code: 'provider_unavailable' })
     assert.ok(lines.some(({ level, fields }) => level === 'warn' && fields.provider === 'old'))
   })
 
@@ -384,6 +443,6 @@ suite('two providers', () => {
     const { hsm } = stubHsm({ provider: 'other' })
     await repository.claimRootKey(claimOf('dead'))
     const keyring = await openRootKeyring(optionsFor(repository, [hsm]))
-    assert.equal(await keyring.find(ID), undefined)
+    assert.equal(await keyring.find(ID, 'row-user'), undefined)
   })
 })

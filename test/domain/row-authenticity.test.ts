@@ -59,7 +59,7 @@ suite('a row that somebody else wrote', () => {
   test('is never served, whatever the attacker makes it of', async () => {
     const service = await setUp()
     const { keyring, cipher, operations } = service
-    const { current } = keyring
+    const current = keyring.wrapping('row-user')
     const generated = await operations.generateDataKey({ keyType: 'AES-256' }, REQUEST)
     using dataKey = generated.plaintextKey
     using guess = SecretBytes.fill(32, (bytes) => bytes.fill(3))

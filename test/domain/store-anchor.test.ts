@@ -4,7 +4,7 @@ import { openMemoryKeyRepository } from '../../src/adapters/repository/memory/me
 import { KmsError } from '../../src/domain/errors.ts'
 import { ANCHOR_FORM } from '../../src/domain/integrity/integrity-key.ts'
 import { systemClock, systemRandom, systemSleep } from '../../src/domain/random.ts'
-import type { ActiveRootKey } from '../../src/domain/root-key.ts'
+import { type ActiveRootKey, ROOT_KEY_SCOPES } from '../../src/domain/root-key.ts'
 import { openRootKeyring, type StoreOrigin } from '../../src/domain/root-keys/open-root-keyring.ts'
 import type { StoreRecord } from '../../src/domain/store-record.ts'
 import type { HsmPort } from '../../src/ports/hsm.port.ts'
@@ -34,8 +34,8 @@ const refusal = (pattern: RegExp) => (error: unknown) => {
 const initialized = async () => {
   const repository = await openMemoryKeyRepository()
   const stub = stubHsm()
-  const { store, current } = await open(repository, stub.hsm, { mayMake: true })
-  return { repository, ...stub, anchor: store.anchor, rootKey: current.rootKey }
+  const { store } = await open(repository, stub.hsm, { mayMake: true })
+  return { repository, ...stub, anchor: store.anchor }
 }
 
 /** What the store says of itself, altered behind the service's back. */
@@ -140,11 +140,12 @@ suite('a ceremony that was interrupted', () => {
           },
         })
         await assert.rejects(open(dying, hsm, { mayMake: true }), { message: 'killed' })
-        const { store, current } = await open(repository, hsm, { mayMake: true })
-        assert.equal(objects.size, 1)
+        const keyring = await open(repository, hsm, { mayMake: true })
+        const { store } = keyring
+        assert.equal(objects.size, 3)
         assert.deepEqual(
           (await repository.listRootKeys()).map(({ id, state }) => [id, state]),
-          [[current.rootKey.id, 'active']],
+          ROOT_KEY_SCOPES.map((scope) => [keyring.wrapping(scope).rootKey.id, 'active']),
         )
         assert.equal((await open(repository, hsm, { anchor: store.anchor })).store.anchor, store.anchor)
       })

@@ -26,25 +26,29 @@ const startPair = async (t: TestContext, store: TestStore) => {
 
 for (const store of await allStores({ after })) {
   suite(`two instances on one ${store.name}`, { skip: store.skip }, () => {
-    test('that start together have one root key, and the HSM made one RSA key', LIMIT, async (t) => {
-      const { urls, processes, objectsInHsm } = await startPair(t, store)
-      const rootKeys = processes.map(({ output }) => {
-        const ready = output.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'ready')
-        return ready.rootKey
-      })
-      assert.equal(rootKeys[0], rootKeys[1])
-      assert.deepEqual(
-        objectsInHsm().map(([name, { kind }]) => [name.split('/').at(-1), kind]),
-        [[rootKeys[0], 'rsa']],
-      )
-      const [one = '', other = ''] = urls
-      const key = keyNamed({ pub: 'shared', source: 'user' })
-      assert.equal((await ask(one, '/key', key)).status, 200)
-      assert.deepEqual((await ask(other, pathOf(key))).body, key)
-      const { body } = await ask(other, '/generateDataKey', { keyType: 'AES-256' })
-      const { plaintextKey, encryptedKey } = body
-      assert.deepEqual((await ask(one, '/decryptDataKey', { encryptedKey })).body, { plaintextKey })
-    })
+    test(
+      'that start together have one root key for each scope, and the HSM made no other RSA key',
+      LIMIT,
+      async (t) => {
+        const { urls, processes, objectsInHsm } = await startPair(t, store)
+        const rootKeys = processes.map(({ output }) => {
+          const ready = output.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'ready')
+          return ready.rootKeys as Readonly<Record<string, string>>
+        })
+        assert.deepEqual(rootKeys[0], rootKeys[1])
+        assert.deepEqual(
+          objectsInHsm().map(([name, { kind }]) => [name.split('/').at(-1), kind]),
+          Object.values(rootKeys[0] ?? {}).map((id) => [id, 'rsa']),
+        )
+        const [one = '', other = ''] = urls
+        const key = keyNamed({ pub: 'shared', source: 'user' })
+        assert.equal((await ask(one, '/key', key)).status, 200)
+        assert.deepEqual((await ask(other, pathOf(key))).body, key)
+        const { body } = await ask(other, '/generateDataKey', { keyType: 'AES-256' })
+        const { plaintextKey, encryptedKey } = body
+        assert.deepEqual((await ask(one, '/decryptDataKey', { encryptedKey })).body, { plaintextKey })
+      },
+    )
 
     test(`that get ${RACERS} POSTs of one key at once store one, and refuse the others`, LIMIT, async (t) => {
       const { urls } = await startPair(t, store)

@@ -11,7 +11,7 @@ import { programName } from '../version.ts'
 import { readTranscript, transcriptOf, writeTranscript } from './transcript.ts'
 
 const USAGE = `cofre init [--witness NAME]... [--transcript FILE]
-  Once for each store, with the settings of serve: makes the root key and the integrity key, and prints the line
+  Once for each store, with the settings of serve: makes the root keys and the integrity key, and prints the line
   STORE_ANCHOR=... that serve needs. Interrupted, it is called again. Refuses a store that is not empty.
 
 cofre init verify FILE --key PUB
@@ -44,8 +44,8 @@ const verifyTranscript = async ({ args, print, complain }: Parameters<Command>[0
   }
   print(`good: signed at ${transcript.finishedAt}, witnesses: ${transcript.witnesses.join(', ') || 'none'}\n`)
   print(`STORE_ANCHOR=${transcript.anchor}\n`)
-  for (const { id, provider, publicKeySha256 } of transcript.rootKeys) {
-    print(`root key ${id} of ${provider}, SHA-256 of its public half ${publicKeySha256}\n`)
+  for (const { id, provider, scope, publicKeySha256 } of transcript.rootKeys) {
+    print(`root key ${id} of ${provider} for ${scope}, SHA-256 of its public half ${publicKeySha256}\n`)
   }
   return EXIT_CODE.ok
 }

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, sign, verify } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
+import { ROOT_KEY_SCOPES } from '../../domain/root-key.ts'
 import type { RootKeyring } from '../../domain/root-keys/root-keyring.ts'
 
 const FORMAT = 'cofre-init/v1'
@@ -16,6 +17,7 @@ export interface Transcript {
   readonly rootKeys: readonly {
     readonly id: string
     readonly provider: string
+    readonly scope: string
     readonly algorithm: string
     readonly publicKeySha256: string
     /** PEM of the public half. */
@@ -26,20 +28,23 @@ export interface Transcript {
 }
 
 export const transcriptOf = (
-  { current, store }: RootKeyring,
+  keyring: RootKeyring,
   witnesses: readonly string[],
   program: string,
 ): Transcript => {
-  const { id, provider, algorithm, publicKeySha256 } = current.rootKey
-  const publicKey = current.publicKey.export({ type: 'spki', format: 'pem' }).toString()
   return {
     format: FORMAT,
     finishedAt: new Date().toISOString(),
     program,
     witnesses,
-    storeId: store.id,
-    anchor: store.anchor,
-    rootKeys: [{ id, provider, algorithm, publicKeySha256, publicKey, selfTest: 'passed' }],
+    storeId: keyring.store.id,
+    anchor: keyring.store.anchor,
+    rootKeys: ROOT_KEY_SCOPES.map((scope) => {
+      const { rootKey, publicKey } = keyring.wrapping(scope)
+      const { id, provider, algorithm, publicKeySha256 } = rootKey
+      const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+      return { id, provider, scope, algorithm, publicKeySha256, publicKey: pem, selfTest: 'passed' }
+    }),
   }
 }
 

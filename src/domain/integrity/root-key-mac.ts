@@ -4,11 +4,13 @@ import type { IntegrityKey } from './integrity-key.ts'
 
 export type UnauthenticatedRootKey = Omit<ActiveRootKey, 'mac'>
 
-const bytesOf = ({ id, provider, state, algorithm, publicKeySha256, createdAt }: UnauthenticatedRootKey) =>
-  canonicalBytes('cofre/root-key/v1', {
-    ...{ id, provider, state, algorithm, publicKeySha256 },
+const bytesOf = ({ createdAt, ...rest }: UnauthenticatedRootKey): Buffer => {
+  const { id, provider, scope, state, algorithm, publicKeySha256 } = rest
+  return canonicalBytes('cofre/root-key/v1', {
+    ...{ id, provider, scope, state, algorithm, publicKeySha256 },
     createdAt: createdAt.toISOString(),
   })
+}
 
 export const authenticatedRootKey = (
   { rootKeys }: IntegrityKey,

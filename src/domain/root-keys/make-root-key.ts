@@ -5,7 +5,13 @@ import { KmsError } from '../errors.ts'
 import type { ProvenRootKey } from '../integrity/open-integrity-key.ts'
 import type { UnauthenticatedRootKey } from '../integrity/root-key-mac.ts'
 import type { Clock, FillRandom, Sleep } from '../random.ts'
-import { type ActiveRootKey, type ClaimedRootKey, ROOT_KEY_ID_LENGTH, type RootKey } from '../root-key.ts'
+import {
+  type ActiveRootKey,
+  type ClaimedRootKey,
+  ROOT_KEY_ID_LENGTH,
+  type RootKey,
+  type RootKeyScope,
+} from '../root-key.ts'
 import { publicKeySha256 } from '../wrapping.ts'
 import { checkOrigin, checkShape, findAlgorithm } from './verify-root-key.ts'
 
@@ -16,6 +22,7 @@ export interface MakeRootKeyContext {
   readonly sleep: Sleep
   /** This instance, as its claims name it. */
   readonly owner: string
+  readonly scope: RootKeyScope
   /** Whether the store's integrity key is, or can be brought, under that pair; then the record that says so. */
   readonly authenticate: (
     candidate: UnauthenticatedRootKey,
@@ -38,7 +45,7 @@ const randomName = (random: FillRandom): string =>
 const leaseFrom = (clock: Clock, ms: number): Date => new Date(clock().getTime() + ms)
 
 /**
- * The active root key of the HSM's provider, made if it has none: its name is claimed in the store first, so
+ * The active root key of the HSM's provider for that scope, made if it has none: its name is claimed in the store first, so
  * that instances that start together make one, and what one left unfinished the next one finishes.
  *
  * @throws KmsError `start_refused`, or as HSM and store fail; the claim stays for the next start
@@ -65,13 +72,14 @@ export const makeRootKey = async (hsm: HsmPort, context: MakeRootKeyContext): Pr
 
 const claim = async (
   hsm: HsmPort,
-  { repository, random, clock, owner }: MakeRootKeyContext,
+  { repository, random, clock, owner, scope }: MakeRootKeyContext,
 ): Promise<RootKey> => {
   const place = isReplicated(hsm) ? await hsm.choosePlace() : undefined
   return await repository.claimRootKey({
     state: 'claimed',
     id: randomName(random),
     provider: hsm.provider,
+    scope,
     createdAt: clock(),
     owner,
     leaseUntil: leaseFrom(clock, LEASE_MS),
@@ -101,7 +109,7 @@ const finish = async (
 /** Makes the pair, or adopts what stands under the claimed name; fixes its padding. */
 const makeInHsm = async (
   hsm: HsmPort,
-  { id, place, provider }: ClaimedRootKey,
+  { id, place, provider, scope }: ClaimedRootKey,
   { random, clock }: MakeRootKeyContext,
 ): Promise<{ readonly candidate: UnauthenticatedRootKey; readonly publicKey: KeyObject }> => {
   const { publicKey } = await hsm.createRootKey({ id, place })
@@ -111,7 +119,7 @@ const makeInHsm = async (
   const algorithm = await findAlgorithm(hsm, { id, publicKey }, random)
   const reference = { ...origin, algorithm }
   if (isReplicated(hsm)) await hsm.proveDevices(reference, publicKey, { fresh: true })
-  return { candidate: { ...reference, state: 'active', provider, createdAt: clock() }, publicKey }
+  return { candidate: { ...reference, state: 'active', provider, scope, createdAt: clock() }, publicKey }
 }
 
 /**

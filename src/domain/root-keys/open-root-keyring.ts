@@ -5,7 +5,7 @@ import { KmsError } from '../errors.ts'
 import { sameText } from '../integrity/integrity-key.ts'
 import { isAuthenticRootKey } from '../integrity/root-key-mac.ts'
 import type { Clock, FillRandom, Sleep } from '../random.ts'
-import type { ActiveRootKey, RootKey } from '../root-key.ts'
+import { type ActiveRootKey, ROOT_KEY_SCOPES, type RootKey, type RootKeyScope } from '../root-key.ts'
 import { makeRootKey } from './make-root-key.ts'
 import { OpeningStore } from './opening-store.ts'
 import { RootKeyring, type WrappingRootKey } from './root-keyring.ts'
@@ -41,7 +41,7 @@ const RETRY_PAUSE_MS = 250
 /**
  * Brings store and HSMs together at a start: every root key on record is found in its HSM and proven, the integrity
  * key is opened with them, the store is compared with its anchor, and every record with its MAC. Only where it may
- * does the writing provider get a root key if it has none.
+ * does the writing provider get a root key for each scope that has none.
  *
  * @throws KmsError `start_refused` saying what does not fit, or as HSM and store fail until the time is over
  */
@@ -55,7 +55,8 @@ export const openRootKeyring = async (options: RootKeyringOptions): Promise<Root
   const rootKeys = await repository.listRootKeys()
   checkRowsHaveRootKeys(rootKeys, await repository.rootKeysInUse())
 
-  let current: WrappingRootKey | undefined
+  checkOneOfEach(rootKeys)
+  const wrapping = new Map<RootKeyScope, WrappingRootKey>()
   const verified: ActiveRootKey[] = []
   for (const rootKey of rootKeys.filter((key) => key.state === 'active')) {
     const hsm = byProvider.get(rootKey.provider)
@@ -69,21 +70,23 @@ export const openRootKeyring = async (options: RootKeyringOptions): Promise<Root
       return proven
     })
     verified.push(rootKey)
-    if (hsm === writer) current = { rootKey, hsm, publicKey }
+    if (hsm === writer) wrapping.set(rootKey.scope, { rootKey, hsm, publicKey })
   }
   if (verified.length > 0) checkOpened(store, origin)
-  if (current === undefined) {
-    if (!origin.mayMake) throw noRootKey(writer)
-    current = await makeAndVerify(writer, options, until, store)
-    verified.push(current.rootKey)
+  for (const scope of ROOT_KEY_SCOPES) {
+    if (wrapping.has(scope)) continue
+    if (!origin.mayMake) throw noRootKey(writer, scope)
+    const made = await makeAndVerify(writer, scope, options, until, store)
+    wrapping.set(scope, made)
+    verified.push(made.rootKey)
   }
   const { integrity, anchor, record } = checkOpened(store, origin)
-  for (const rootKey of [...rootKeys, current.rootKey]) {
+  for (const rootKey of [...rootKeys, ...verified]) {
     if (rootKey.state === 'active' && !isAuthenticRootKey(integrity, rootKey)) {
       throw refused(`The store's record of root key ${rootKey.id} is not one that this service wrote.`)
     }
   }
-  return new RootKeyring(current, verified, byProvider, repository, { id: record.id, anchor, integrity })
+  return new RootKeyring(wrapping, verified, byProvider, repository, { id: record.id, anchor, integrity })
 }
 
 const refused = (message: string): KmsError => new KmsError('start_refused', { message })
@@ -110,21 +113,35 @@ const checkOpened = ({ opened }: OpeningStore, { anchor, setting }: StoreOrigin)
   return opened
 }
 
-const noRootKey = ({ provider }: HsmPort): KmsError =>
+/** Impossible by construction: whoever wrote to the store has put one there. */
+const checkOneOfEach = (rootKeys: readonly RootKey[]): void => {
+  const held = new Map<string, string>()
+  for (const { id, provider, scope, state } of rootKeys) {
+    if (state !== 'active') continue
+    const other = held.get(`${scope} ${provider}`)
+    if (other !== undefined) {
+      throw refused(`The store has two active root keys of ${provider} for ${scope}: ${other} and ${id}.`)
+    }
+    held.set(`${scope} ${provider}`, id)
+  }
+}
+
+const noRootKey = ({ provider }: HsmPort, scope: RootKeyScope): KmsError =>
   refused(
-    `The store has no root key of ${provider}, and a start makes none: cofre init does, with the same settings.`,
+    `The store has no root key of ${provider} for ${scope}, and a start makes none: cofre init does, with the same settings.`,
   )
 
 const makeAndVerify = async (
   hsm: HsmPort,
+  scope: RootKeyScope,
   options: RootKeyringOptions,
   until: Date,
   store: OpeningStore,
 ): Promise<WrappingRootKey> => {
   const rootKey = await patiently(options, until, () =>
-    makeRootKey(hsm, { ...options, until, authenticate: (...made) => store.authenticate(...made) }),
+    makeRootKey(hsm, { ...options, scope, until, authenticate: (...made) => store.authenticate(...made) }),
   )
-  options.logger.info({ rootKey: rootKey.id, provider: hsm.provider }, 'a new root key is active')
+  options.logger.info({ rootKey: rootKey.id, provider: hsm.provider, scope }, 'a new root key is active')
   const publicKey = await patiently(options, until, async () => {
     const proven = await verifyRootKey(hsm, rootKey, options.random)
     await store.openWith({ hsm, rootKey, publicKey: proven })

@@ -5,7 +5,7 @@ import type { RootKeyring } from '../root-keys/root-keyring.ts'
 
 /** What the use cases work with. */
 export interface UseCaseContext {
-  readonly keyring: Pick<RootKeyring, 'current' | 'find' | 'integrity'>
+  readonly keyring: Pick<RootKeyring, 'wrapping' | 'find' | 'integrity'>
   readonly cipher: EnvelopeCipherPort
   readonly repository: Pick<KeyRepositoryPort, 'insertPrivateKey' | 'findPrivateKey'>
   readonly clock: Clock

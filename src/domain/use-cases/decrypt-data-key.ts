@@ -15,7 +15,7 @@ export const decryptDataKey =
     const token = parseToken(encryptedKey)
     if (token === undefined || !tagMatches(token, keyring.integrity)) throw tokenRefused()
     if (token.purpose !== 'client') throw tokenRefused()
-    const found = await keyring.find(token.rootKeyId)
+    const found = await keyring.find(token.rootKeyId, 'client')
     if (found === undefined) throw new KmsError('root_key_not_found')
     const { algorithm, id } = found.rootKey
     const owners = caller.opensDataKeysOf.map(clientBinding)

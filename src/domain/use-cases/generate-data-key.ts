@@ -12,7 +12,8 @@ export const generateDataKey =
   async ({ keyType }, { caller }) => {
     if (keyType !== KEY_TYPE) throw new KmsError('key_type_unsupported')
     caller.authorize('generateDataKey')
-    const { current, integrity } = keyring
+    const { integrity } = keyring
+    const current = keyring.wrapping('client')
     const plaintextKey = await newDataKey(current)
     try {
       const bound = { purpose: 'client', binding: clientBinding(caller.owner) } as const

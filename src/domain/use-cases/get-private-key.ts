@@ -4,6 +4,7 @@ import { KmsError } from '../errors.ts'
 import { isAuthenticRow } from '../integrity/row-mac.ts'
 import type { KeyOperations } from '../operations.ts'
 import { checkIdentity, type KeyIdentity } from '../private-key.ts'
+import { rowScope } from '../root-key.ts'
 import type { SecretBytes } from '../secret-bytes.ts'
 import { isBoundTo, type ParsedToken, parseToken, rowBinding, tagMatches } from '../wrapped-data-key.ts'
 import type { UseCaseContext } from './context.ts'
@@ -40,7 +41,7 @@ const openRow = async (
   if (token === undefined || !tagMatches(token, keyring.integrity)) {
     throw failure('its token is not that of this row')
   }
-  const found = await keyring.find(token.rootKeyId)
+  const found = await keyring.find(token.rootKeyId, rowScope(source))
   if (found === undefined) throw failure('its root key is unknown')
   const { algorithm, provider } = found.rootKey
   if (token.algorithm !== algorithm || row.provider !== provider) {

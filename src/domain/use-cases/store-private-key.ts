@@ -2,6 +2,7 @@ import { encryptionContext } from '../encryption-context.ts'
 import { authenticatedRow } from '../integrity/row-mac.ts'
 import type { KeyOperations } from '../operations.ts'
 import { checkDescription, checkPrivateKey } from '../private-key.ts'
+import { rowScope } from '../root-key.ts'
 import { rowBinding } from '../wrapped-data-key.ts'
 import type { UseCaseContext } from './context.ts'
 import { newDataKey, sha256Hex, wrapDataKey } from './wrap-data-key.ts'
@@ -14,7 +15,8 @@ export const storePrivateKey =
     checkDescription(key)
     checkPrivateKey(prv)
     caller.authorize('storePrivateKey', key)
-    const { current, integrity } = keyring
+    const { integrity } = keyring
+    const current = keyring.wrapping(rowScope(source))
     const context = encryptionContext(key)
     using dataKey = await newDataKey(current)
     const encryptedDataKey = wrapDataKey(

@@ -56,6 +56,21 @@ export const claimTests = (open: OpenStore): void => {
     assert.deepEqual(await store.listRootKeys(), [claimOf(), other])
   })
 
+  test('keeps the scopes of a provider apart, and refuses an id that another one has', async (t) => {
+    const store = await open(t)
+    const scopes = ['row-user', 'row-backup', 'client'] as const
+    const claims = scopes.map((scope, at) => claimOf({ scope, id: rootKeyId(String(at)) }))
+    for (const claim of claims) assert.deepEqual(await store.claimRootKey(claim), claim)
+    for (const claim of claims) {
+      assert.deepEqual(await store.claimRootKey({ ...claim, id: rootKeyId('z') }), claim)
+    }
+    await assert.rejects(
+      store.claimRootKey(claimOf({ scope: 'client', provider: 'pkcs11', id: rootKeyId('0') })),
+      Error,
+    )
+    assert.deepEqual(await store.listRootKeys(), claims)
+  })
+
   test('lists root keys in the order of their claims, whenever they were activated', async (t) => {
     const store = await open(t)
     const second = claimOf({ id: rootKeyId('0'), provider: 'pkcs11', createdAt: LATER })

@@ -97,9 +97,11 @@ class MemoryKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
 
   async claimRootKey(claim: ClaimedRootKey): Promise<RootKey> {
     this.#checkOpen()
-    const first = this.#rootKeys.values().find(({ provider }) => provider === claim.provider)
+    const first = this.#rootKeys
+      .values()
+      .find(({ provider, scope }) => provider === claim.provider && scope === claim.scope)
     if (first !== undefined) return structuredClone(first)
-    if (this.#rootKeys.has(claim.id)) throw new Error('the root key id belongs to another provider')
+    if (this.#rootKeys.has(claim.id)) throw new Error('the root key id belongs to another provider or scope')
     return this.#hold(claim)
   }
 

@@ -12,6 +12,7 @@ export interface PrivateKeyDocument extends Omit<PrivateKeyRow, 'createdAt'> {
 export interface RootKeyFields {
   readonly id: string
   readonly provider: string
+  readonly scope: string
   readonly state: 'claimed' | 'active'
   readonly created_at: Date
   readonly owner?: string

@@ -1,7 +1,9 @@
 import {
+  isRootKeyScope,
   isWrappingAlgorithm,
   ROOT_KEY_ID,
   type RootKey,
+  type RootKeyScope,
   type WrappingAlgorithm,
 } from '../../../domain/root-key.ts'
 import type { RootKeyFields } from './documents.ts'
@@ -13,7 +15,10 @@ export const fieldsOf = ({ createdAt, ...rootKey }: RootKey): RootKeyFields => (
 })
 
 export const rootKeyOf = reading(['id', 'provider'], (found): RootKey => {
+  const scope = text(found, 'scope')
+  check(isRootKeyScope(scope), 'scope')
   const common = {
+    scope: scope as RootKeyScope,
     id: text(found, 'id', ROOT_KEY_ID),
     provider: text(found, 'provider'),
     createdAt: date(found, 'created_at'),

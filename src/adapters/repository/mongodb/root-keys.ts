@@ -46,14 +46,15 @@ export class RootKeys {
   }
 
   async claim(claim: ClaimedRootKey, deadline: Deadline): Promise<RootKey> {
-    const isItsProviders = ({ provider }: RootKey): boolean => provider === claim.provider
+    const isInItsPlace = ({ provider, scope }: RootKey): boolean =>
+      provider === claim.provider && scope === claim.scope
     const rootKeys = await this.#change(deadline, (before) => {
-      if (before.some(isItsProviders)) return undefined
+      if (before.some(isInItsPlace)) return undefined
       if (before.some(({ id }) => id === claim.id))
-        throw new Error('the root key id belongs to another provider')
+        throw new Error('the root key id belongs to another provider or scope')
       return [...before, claim]
     })
-    return rootKeys.find(isItsProviders) as RootKey
+    return rootKeys.find(isInItsPlace) as RootKey
   }
 
   async renew(

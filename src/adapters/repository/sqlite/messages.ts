@@ -15,6 +15,7 @@ export interface PrivateKeyColumns extends Omit<PrivateKeyRow, 'createdAt'> {
 export interface ClaimColumns {
   readonly id: string
   readonly provider: string
+  readonly scope: string
   readonly createdAt: string
   readonly owner: string
   readonly leaseUntil: string
@@ -64,7 +65,7 @@ export interface Writes {
   insertPrivateKey(row: PrivateKeyColumns): void
   /** Whether it was replaced. */
   replaceWrapping(identity: KeyIdentity, expected: RowWrapping, next: RowWrapping): boolean
-  /** What the provider has afterwards; undefined if the id belongs to another provider. */
+  /** What provider and scope have afterwards; undefined if the id belongs to others. */
   claimRootKey(claim: ClaimColumns): FoundRow | undefined
   /** What stands under the id afterwards; undefined if it was never claimed. */
   renewClaim(id: string, expected: Lease, next: Lease): FoundRow | undefined

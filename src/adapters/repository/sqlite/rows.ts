@@ -1,6 +1,6 @@
 import { KmsError } from '../../../domain/errors.ts'
 import { checkDescription, type KeyDescription } from '../../../domain/private-key.ts'
-import { isWrappingAlgorithm, ROOT_KEY_ID, type RootKey } from '../../../domain/root-key.ts'
+import { isRootKeyScope, isWrappingAlgorithm, ROOT_KEY_ID, type RootKey } from '../../../domain/root-key.ts'
 import { STORE_ID, type StoreRecord, type WrappedIntegrityKey } from '../../../domain/store-record.ts'
 import type { AuditHead, PrivateKeyRow, RootKeyCount } from '../../../ports/key-repository.port.ts'
 import type { FoundRow } from './messages.ts'
@@ -71,7 +71,10 @@ export const privateKeyRowOf = reading(['pub', 'source'], (row): PrivateKeyRow =
 })
 
 export const rootKeyOf = reading(['id', 'provider'], (row): RootKey => {
+  const scope = text(row, 'scope')
+  if (!isRootKeyScope(scope)) throw new NonsenseColumn('column scope names none')
   const common = {
+    scope,
     id: text(row, 'id', ROOT_KEY_ID),
     provider: text(row, 'provider'),
     createdAt: date(row, 'createdAt'),

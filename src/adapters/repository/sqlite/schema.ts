@@ -38,6 +38,7 @@ export const MIGRATIONS: readonly string[] = [
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     provider TEXT NOT NULL,
+    scope TEXT NOT NULL,
     state TEXT NOT NULL,
     created_at TEXT NOT NULL,
     owner TEXT,
@@ -52,7 +53,7 @@ export const MIGRATIONS: readonly string[] = [
     CHECK ((public_key_sha256 IS NULL) = (state = 'claimed')),
     CHECK ((mac IS NULL) = (state = 'claimed'))
   ) STRICT;
-  CREATE UNIQUE INDEX root_keys_one_per_provider ON root_keys (provider) WHERE state IN ('claimed', 'active');
+  CREATE UNIQUE INDEX root_keys_one_of_each ON root_keys (provider, scope) WHERE state IN ('claimed', 'active');
 
   CREATE TABLE store (
     number INTEGER PRIMARY KEY CHECK (number = 1),

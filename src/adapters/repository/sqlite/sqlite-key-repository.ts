@@ -107,10 +107,10 @@ class SqliteKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   }
 
   async claimRootKey(claim: ClaimedRootKey): Promise<RootKey> {
-    const { id, provider, createdAt, place = null } = claim
-    const columns = { id, provider, createdAt: createdAt.toISOString(), place, ...leaseOf(claim) }
+    const { id, provider, scope, createdAt, place = null } = claim
+    const columns = { id, provider, scope, createdAt: createdAt.toISOString(), place, ...leaseOf(claim) }
     const row = await this.#worker.call('claimRootKey', columns)
-    if (row === undefined) throw new Error('the root key id belongs to another provider')
+    if (row === undefined) throw new Error('the root key id belongs to another provider or scope')
     return rootKeyOf(row)
   }
 

@@ -14,7 +14,7 @@ const TEXTS = ['encryptedPrv', 'encryptedDataKey', 'provider', 'rootKey', 'coin'
 const PRIVATE_KEY = `pub, source, ${TEXTS.map((column) => bounded(column)).join(', ')},
   ${bounded('created_at', 'createdAt')}, version`
 
-const ROOT_KEY = `id, provider, state, created_at AS createdAt, owner, lease_until AS leaseUntil, place,
+const ROOT_KEY = `id, provider, scope, state, created_at AS createdAt, owner, lease_until AS leaseUntil, place,
   algorithm, public_key_sha256 AS publicKeySha256, mac`
 
 export const FIND_PRIVATE_KEY = `SELECT ${PRIVATE_KEY} FROM private_keys WHERE pub = ? AND source = ?`
@@ -96,10 +96,10 @@ const prepareRootKeyWrites = (
   database: DatabaseSync,
 ): Pick<Writes, 'claimRootKey' | 'renewClaim' | 'activateRootKey'> => {
   const claim = database.prepare(`
-    INSERT INTO root_keys (id, provider, state, created_at, owner, lease_until, place)
-      VALUES (?, ?, 'claimed', ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+    INSERT INTO root_keys (id, provider, scope, state, created_at, owner, lease_until, place)
+      VALUES (?, ?, ?, 'claimed', ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
   const current = database.prepare(`
-    SELECT ${ROOT_KEY} FROM root_keys WHERE provider = ? AND state IN ('claimed', 'active')`)
+    SELECT ${ROOT_KEY} FROM root_keys WHERE provider = ? AND scope = ? AND state IN ('claimed', 'active')`)
   const renew = database.prepare(`
     UPDATE root_keys SET owner = ?, lease_until = ?
       WHERE id = ? AND state = 'claimed' AND owner = ? AND lease_until = ?`)
@@ -111,9 +111,9 @@ const prepareRootKeyWrites = (
   const find = database.prepare(FIND_ROOT_KEY)
   const held = (id: string): FoundRow | undefined => find.get(id)
   return {
-    claimRootKey: ({ id, provider, createdAt, owner, leaseUntil, place }) => {
-      claim.run(id, provider, createdAt, owner, leaseUntil, place)
-      return current.get(provider)
+    claimRootKey: ({ id, provider, scope, createdAt, owner, leaseUntil, place }) => {
+      claim.run(id, provider, scope, createdAt, owner, leaseUntil, place)
+      return current.get(provider, scope)
     },
     renewClaim: (id, expected, next) => {
       renew.run(next.owner, next.leaseUntil, id, expected.owner, expected.leaseUntil)

@@ -4,6 +4,7 @@ import type { DinamoHsm } from '../../../../src/adapters/hsm/dinamo/dinamo-hsm.t
 import { openMemoryKeyRepository } from '../../../../src/adapters/repository/memory/memory-key-repository.ts'
 import { KmsError } from '../../../../src/domain/errors.ts'
 import { systemClock, systemRandom, systemSleep } from '../../../../src/domain/random.ts'
+import { ROOT_KEY_SCOPES } from '../../../../src/domain/root-key.ts'
 import { openRootKeyring } from '../../../../src/domain/root-keys/open-root-keyring.ts'
 import type { RootKeyring } from '../../../../src/domain/root-keys/root-keyring.ts'
 import { publicKeySha256 } from '../../../../src/domain/wrapping.ts'
@@ -35,7 +36,7 @@ const start = (
   })
 
 suite('a start with Dinamo hosts', TIMEOUT, () => {
-  test('20 of them, many at once, make one root key', async (t) => {
+  test('20 of them, many at once, make one root key for each scope', async (t) => {
     const names = new Set<string>()
     const faults: FaultSource = {
       pick: ({ operation, key = '' }) => {
@@ -49,11 +50,12 @@ suite('a start with Dinamo hosts', TIMEOUT, () => {
     const together = await Promise.all(
       Array.from({ length: 10 }, () => start(openOver(t, devices), repository)),
     )
-    const ids = new Set(together.map(({ current }) => current.rootKey.id))
+    const idsOf = (keyring: RootKeyring) => ROOT_KEY_SCOPES.map((scope) => keyring.wrapping(scope).rootKey.id)
+    const ids = new Set(together.flatMap(idsOf))
     for (let one = 0; one < 10; one++) {
-      ids.add((await start(openOver(t, devices), repository)).current.rootKey.id)
+      for (const id of idsOf(await start(openOver(t, devices), repository))) ids.add(id)
     }
-    assert.equal(ids.size, 1)
+    assert.equal(ids.size, 3)
     assert.deepEqual(names, ids)
   })
 
@@ -63,18 +65,18 @@ suite('a start with Dinamo hosts', TIMEOUT, () => {
     ['before its public half is read', { at: 'key.exportPublic', fault: { kind: 'fin' } }],
     ['during the self-test', { at: 'dataUnenvelop', fault: { kind: 'silent' } }],
   ] as const) {
-    test(`a connection lost ${name} leaves one root key`, async (t) => {
+    test(`a connection lost ${name} leaves one root key for each scope`, async (t) => {
       const plan = new FaultPlan()
       const devices = await Devices.start(t, 2, { faults: plan })
       plan.next(fault.at, fault.fault)
       const hsm = openOver(t, devices, { session: { operationTimeoutMs: 1_000 } })
       const repository = await openMemoryKeyRepository()
-      const { current } = await start(hsm, repository)
+      const keyring = await start(hsm, repository)
       assert.equal(plan.pending, 0)
-      const [rootKey, ...more] = await repository.listRootKeys()
-      assert.deepEqual(more, [])
-      assert.equal(rootKey?.id, current.rootKey.id)
-      assert.equal(rootKey?.state, 'active')
+      assert.deepEqual(
+        await repository.listRootKeys(),
+        ROOT_KEY_SCOPES.map((scope) => keyring.wrapping(scope).rootKey),
+      )
     })
   }
 
@@ -86,7 +88,10 @@ suite('a start with Dinamo hosts', TIMEOUT, () => {
     test(`finds the padding of a device with ${padding}`, async (t) => {
       const options: OpenOptions = candidates === undefined ? {} : { candidates }
       const hsm = openOver(t, await Devices.start(t, 1, { padding }), options)
-      assert.equal((await start(hsm, await openMemoryKeyRepository())).current.rootKey.algorithm, algorithm)
+      assert.equal(
+        (await start(hsm, await openMemoryKeyRepository())).wrapping('row-user').rootKey.algorithm,
+        algorithm,
+      )
     })
   }
 
@@ -113,7 +118,7 @@ suite('a start with Dinamo hosts', TIMEOUT, () => {
     const devices = await Devices.start(t, 2)
     const repository = await openMemoryKeyRepository()
     const exportable = { session: { rootKeyExportable: true } }
-    const { current } = await start(openOver(t, devices, exportable), repository)
+    const current = (await start(openOver(t, devices, exportable), repository)).wrapping('row-user')
     await assert.rejects(
       start(openOver(t, devices), repository),
       (error) =>
@@ -161,7 +166,7 @@ suite('a start with Dinamo hosts', TIMEOUT, () => {
 
   test('is refused where the HSM does not know the root key', async (t) => {
     const repository = await openMemoryKeyRepository()
-    const { current } = await start(openOver(t, await Devices.start(t, 1)), repository)
+    const current = (await start(openOver(t, await Devices.start(t, 1)), repository)).wrapping('row-user')
     await assert.rejects(
       start(openOver(t, await Devices.start(t, 1)), repository),
       (error) => KmsError.is(error, 'start_refused') && error.message.includes(current.rootKey.id),

@@ -108,7 +108,7 @@ suite('the service on a SoftHSM token', { skip: missing }, () => {
     await before.stop()
 
     const together = { ...settings, ...dinamo, ...pkcs11, HSM_READ_PROVIDERS: 'dinamo' }
-    await assert.rejects(start(t, together), /has no root key of pkcs11, and a start makes none/)
+    await assert.rejects(start(t, together), /has no root key of pkcs11 for row-user, and a start makes none/)
     const STORE_ANCHOR = await anchorFor(settings)
     assert.equal(await initialize({ ...together, STORE_ANCHOR }), STORE_ANCHOR)
     const both = await start(t, together)
