@@ -28,6 +28,7 @@ type Turn = (measure: (read: Read) => Promise<void>) => Promise<void>
 
 /** As long as a row of a wallet's xprv. */
 const rowNamed = (pub: string, rootKey: string): PrivateKeyRow => ({
+  tenant: 'default',
   pub,
   source: 'user',
   coin: 'tbtc',
@@ -85,7 +86,11 @@ const throughAdapter = async (folder: string): Promise<readonly number[]> => {
       async (measure) => {
         const repository = await openSqliteKeyRepository({ path })
         await measure(async () => {
-          const found = await repository.findPrivateKey({ pub: pubOf(randomInt(rows)), source: 'user' })
+          const found = await repository.findPrivateKey({
+            tenant: 'default',
+            pub: pubOf(randomInt(rows)),
+            source: 'user',
+          })
           if (found === undefined) throw new Error('a row is missing')
         })
         await repository.close()

@@ -18,10 +18,10 @@ const integrityKey = createHash('sha256').update('cofre/vectors/integrity').dige
 const integrity = new IntegrityKey(SecretBytes.copyOf(integrityKey))
 
 const BOUND: readonly TokenVector['boundTo'][] = [
-  { pub: 'xpub661MyMwAqRbcF', source: 'user', coin: 'tbtc', type: 'independent' },
-  { pub: 'MII/+abc==', source: 'backup', coin: 'eth', type: 'tss' },
-  { owner: '' },
-  { owner: 'wallet-server-a' },
+  { tenant: 'default', pub: 'xpub661MyMwAqRbcF', source: 'user', coin: 'tbtc', type: 'independent' },
+  { tenant: 'customer-a', pub: 'MII/+abc==', source: 'backup', coin: 'eth', type: 'tss' },
+  { tenant: 'default', owner: '' },
+  { tenant: 'customer-a', owner: 'wallet-server-a' },
 ]
 
 const vectors = BOUND.flatMap((boundTo, which) =>
@@ -30,7 +30,9 @@ const vectors = BOUND.flatMap((boundTo, which) =>
     const context = 'pub' in boundTo ? encryptionContext(boundTo) : undefined
     const purpose = context === undefined ? 'client' : 'row'
     const binding =
-      context === undefined ? clientBinding('owner' in boundTo ? boundTo.owner : '') : rowBinding(context)
+      context === undefined
+        ? clientBinding(boundTo.tenant, 'owner' in boundTo ? boundTo.owner : '')
+        : rowBinding(context)
     const rootKeyId = createHash('md5').update(`${which}`).digest('hex')
     using dataKey = SecretBytes.copyOf(key)
     const wrapped = wrap(publicKey, algorithm, dataKey)

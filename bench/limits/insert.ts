@@ -9,6 +9,7 @@ console.log(
   await rateOf(() =>
     repository.insertPrivateKey({
       pub: `limit-${process.pid}-${next++}`,
+      tenant: 'default',
       source: 'user',
       coin: 'tbtc',
       type: 'independent',

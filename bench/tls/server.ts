@@ -17,7 +17,7 @@ import { openServerTls } from '../../src/http/tls/server-tls.ts'
 const [, , role = '', folder = ''] = process.argv
 const file = (name: string): string => join(folder, name)
 const prv = Buffer.from('x'.repeat(111))
-const key = { pub: 'p', source: 'user', type: 'independent', coin: 'tbtc' } as const
+const key = { tenant: 'default', pub: 'p', source: 'user', type: 'independent', coin: 'tbtc' } as const
 
 const bare = async (): Promise<number> => {
   const body = JSON.stringify({ prv: prv.toString(), ...key })

@@ -82,7 +82,7 @@ export const auditedOperations = (operations: KeyOperations, audit: AuditLogPort
   return {
     async storePrivateKey(input, request) {
       const { pub, source, coin, type } = input
-      const key = { pub, source, coin, type }
+      const key = { tenant: request.caller.tenant, pub, source, coin, type }
       const known = knownOf('storePrivateKey', key)
       try {
         // So that an intent stands only for what is attempted. The operation checks again by itself.
@@ -110,15 +110,19 @@ export const auditedOperations = (operations: KeyOperations, audit: AuditLogPort
       } catch (cause) {
         throw new KmsError('audit_unavailable', {
           message: 'The private key was stored, but the audit log could not record that.',
-          subject: { pub, source, ...result },
+          subject: { tenant: key.tenant, pub, source, ...result },
           cause,
         })
       }
       return stored
     },
 
-    getPrivateKey: (identity, request) =>
-      audited(request, knownOf('getPrivateKey', identity), () => operations.getPrivateKey(identity, request)),
+    getPrivateKey: (name, request) => {
+      const identity = { tenant: request.caller.tenant, ...name }
+      return audited(request, knownOf('getPrivateKey', identity), () =>
+        operations.getPrivateKey(name, request),
+      )
+    },
 
     generateDataKey: (input, request) =>
       audited(request, { operation: 'generateDataKey' }, () => operations.generateDataKey(input, request)),

@@ -1,4 +1,4 @@
-import type { KeyDescription } from './private-key.ts'
+import { DEFAULT_TENANT, type KeyDescription } from './private-key.ts'
 
 export const OPERATIONS = ['storePrivateKey', 'getPrivateKey', 'generateDataKey', 'decryptDataKey'] as const
 export type OperationName = (typeof OPERATIONS)[number]
@@ -7,6 +7,9 @@ export type OperationName = (typeof OPERATIONS)[number]
 export interface Caller {
   /** The name in the policy; empty where there is no policy. Data keys made for it are bound to it. */
   readonly owner: string
+
+  /** Whose private keys it works with. */
+  readonly tenant: string
 
   /** Whose data keys it may open: its own name, and those that share with it. */
   readonly opensDataKeysOf: readonly string[]
@@ -19,4 +22,9 @@ export interface Caller {
 }
 
 /** May do everything: where there is no policy. */
-export const UNRESTRICTED: Caller = { owner: '', opensDataKeysOf: [''], authorize: () => undefined }
+export const UNRESTRICTED: Caller = {
+  owner: '',
+  tenant: DEFAULT_TENANT,
+  opensDataKeysOf: [''],
+  authorize: () => undefined,
+}

@@ -1,8 +1,8 @@
-import type { KeyDescription, KeyIdentity } from './private-key.ts'
+import type { KeyDescription, KeyName } from './private-key.ts'
 import type { RequestContext } from './request-context.ts'
 import type { SecretBytes } from './secret-bytes.ts'
 
-export interface StorePrivateKeyInput extends KeyDescription {
+export interface StorePrivateKeyInput extends Omit<KeyDescription, 'tenant'> {
   /** UTF-8 of the private key. The caller stays its owner and disposes of it. */
   readonly prv: SecretBytes
 }
@@ -41,7 +41,7 @@ export interface KeyOperations {
   storePrivateKey(input: StorePrivateKeyInput, request: RequestContext): Promise<StoredPrivateKey>
 
   /** @throws KmsError `validation_failed`, `forbidden`, `private_key_not_found`, `integrity_failure`, ... */
-  getPrivateKey(identity: KeyIdentity, request: RequestContext): Promise<RetrievedPrivateKey>
+  getPrivateKey(name: KeyName, request: RequestContext): Promise<RetrievedPrivateKey>
 
   /** @throws KmsError `key_type_unsupported`, `forbidden`, or as the HSM fails */
   generateDataKey(input: { readonly keyType: string }, request: RequestContext): Promise<GeneratedDataKey>

@@ -1,4 +1,5 @@
 import { namesOf, normalizeFingerprint, type PolicyDocument } from './policy.ts'
+import { DEFAULT_TENANT } from './private-key.ts'
 
 /** What is wrong with a policy beyond its form; empty where nothing is. */
 export const policyProblems = ({ clients }: PolicyDocument): readonly string[] => {
@@ -24,11 +25,14 @@ export const policyProblems = ({ clients }: PolicyDocument): readonly string[] =
       else ownerOf.set(certificate, name)
     }
   }
+  const tenantOf = new Map(clients.map(({ name, tenant = DEFAULT_TENANT }) => [name, tenant]))
   for (const { name, sharesDataKeysWith = [] } of clients) {
     for (const other of sharesDataKeysWith) {
       if (other === name) problems.push(`client ${name} shares its data keys with itself`)
       else if (!known.has(other))
         problems.push(`client ${name} shares its data keys with ${other}, which is no client`)
+      else if (tenantOf.get(name) !== tenantOf.get(other))
+        problems.push(`client ${name} shares its data keys with ${other}, which is of another tenant`)
     }
   }
   return problems

@@ -1,6 +1,6 @@
 import type { Caller, OperationName } from './caller.ts'
 import { KmsError } from './errors.ts'
-import type { KeyDescription, Source } from './private-key.ts'
+import { DEFAULT_TENANT, type KeyDescription, type Source } from './private-key.ts'
 import type { ClientCertificate } from './request-context.ts'
 
 /** A client of the policy and what it may do. A restriction that is left out restricts nothing. */
@@ -13,6 +13,8 @@ export interface PolicyClient {
   readonly subjects?: readonly string[]
   /** Subject alternative names: `DNS:wallet.example`, `URI:spiffe://...`. */
   readonly sans?: readonly string[]
+  /** Whose private keys it works with; `default` where it is left out. */
+  readonly tenant?: string
   readonly operations: readonly OperationName[]
   /** These three restrict storePrivateKey and getPrivateKey. */
   readonly sources?: readonly Source[]
@@ -92,6 +94,7 @@ const forbidden = (operation: OperationName): KmsError =>
 /** Owns nothing, opens nothing, may do nothing. */
 const STRANGER: Caller = {
   owner: '',
+  tenant: DEFAULT_TENANT,
   opensDataKeysOf: [],
   authorize(operation) {
     throw forbidden(operation)
@@ -105,12 +108,13 @@ export const compilePolicy = (document: PolicyDocument): Policy => {
 
   const callers = new Map<PolicyClient, Caller>()
   for (const client of document.clients) {
-    const { name: owner } = client
+    const { name: owner, tenant = DEFAULT_TENANT } = client
     const sharing = document.clients.filter(({ sharesDataKeysWith = [] }) =>
       sharesDataKeysWith.includes(owner),
     )
     callers.set(client, {
       owner,
+      tenant,
       opensDataKeysOf: [owner, ...sharing.map(({ name }) => name)],
       authorize(operation, key) {
         if (refusalReason(client, operation, key) !== undefined) throw forbidden(operation)

@@ -5,11 +5,21 @@ import type { SecretBytes } from './secret-bytes.ts'
 export const SOURCES = ['user', 'backup'] as const
 export type Source = (typeof SOURCES)[number]
 
-/** What a private key is found by. */
-export interface KeyIdentity {
+/** Whose keys these are: clients of one tenant share them, and see nothing of another's. */
+export const TENANT = /^[A-Za-z0-9._-]{1,64}$/
+export const DEFAULT_TENANT = 'default'
+
+/** What a request calls a private key; the tenant is that of whoever asks. */
+export interface KeyName {
   /** Public key or other public name, 1 to 1,024 printable ASCII characters. */
   readonly pub: string
   readonly source: Source
+}
+
+/** What a private key is found by. */
+export interface KeyIdentity extends KeyName {
+  /** 1 to 64 characters of A-Z, a-z, 0-9, `.`, `_` and `-`. */
+  readonly tenant: string
 }
 
 /** All that is public about a private key; every part is bound into its encryption context. */
@@ -34,17 +44,23 @@ const expect = (field: string, holds: boolean, expected: string): void => {
 const BEGINS_LIKE_A_PRIVATE_KEY = /^[a-z]prv/i
 
 /** @throws KmsError `validation_failed`, naming the field */
-export const checkIdentity = ({ pub, source }: KeyIdentity): void => {
+export const checkName = ({ pub, source }: KeyName): void => {
   expect('pub', isPrintableAscii(pub, MAX_PUB_LENGTH), `1 to ${MAX_PUB_LENGTH} printable ASCII characters`)
   expect('pub', !BEGINS_LIKE_A_PRIVATE_KEY.test(pub), 'a public name, not what begins like a private key')
   expect('source', SOURCES.includes(source), `one of ${SOURCES.join(', ')}`)
 }
 
+/** @throws KmsError `validation_failed`, naming the field */
+export const checkIdentity = ({ tenant, pub, source }: KeyIdentity): void => {
+  expect('tenant', TENANT.test(tenant), '1 to 64 characters of A-Z, a-z, 0-9, ., _ and -')
+  checkName({ pub, source })
+}
+
 /** For the log: whatever stands in a malformed one could be anything. @returns undefined unless it is well-formed */
-export const wellFormedIdentity = ({ pub, source }: KeyIdentity): KeyIdentity | undefined => {
+export const wellFormedIdentity = ({ tenant, pub, source }: KeyIdentity): KeyIdentity | undefined => {
   try {
-    checkIdentity({ pub, source })
-    return { pub, source }
+    checkIdentity({ tenant, pub, source })
+    return { tenant, pub, source }
   } catch {
     return undefined
   }

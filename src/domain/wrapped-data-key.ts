@@ -1,4 +1,5 @@
 import { createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { canonicalBytes } from './canonical-bytes.ts'
 import { KmsError } from './errors.ts'
 import type { IntegrityKey } from './integrity/integrity-key.ts'
 import { isWrappingAlgorithm, MODULUS_BYTES, ROOT_KEY_ID, type WrappingAlgorithm } from './root-key.ts'
@@ -54,7 +55,8 @@ export interface ParsedToken extends WrappedDataKey {
 export const rowBinding = (context: Uint8Array): Buffer => hash('sha256', context, 'buffer')
 
 /** The binding of a client's token. @param owner its name in the policy, empty without one */
-export const clientBinding = (owner: string): Buffer => hash('sha256', owner, 'buffer')
+export const clientBinding = (tenant: string, owner: string): Buffer =>
+  hash('sha256', canonicalBytes('cofre/client/v1', { tenant, owner }), 'buffer')
 
 /** The binding of an integrity key's token. */
 export const storeBinding = (storeId: string): Buffer => hash('sha256', storeId, 'buffer')

@@ -1,6 +1,6 @@
 /** `cofre/ports`: what a provider, a store or a cipher outside this repository is written against. */
 export { KmsError, type KmsErrorCode, type KmsErrorOptions } from '../domain/errors.ts'
-export type { KeyDescription, KeyIdentity, Source } from '../domain/private-key.ts'
+export type { KeyDescription, KeyIdentity, KeyName, Source } from '../domain/private-key.ts'
 export type { Clock, FillRandom } from '../domain/random.ts'
 export type {
   ActiveRootKey,

@@ -43,14 +43,14 @@ export interface KeyRepositoryPort {
   /**
    * The only arbiter of duplicates: nothing is looked up before.
    *
-   * @throws KmsError `private_key_exists` if (pub, source) is stored, equal or not
+   * @throws KmsError `private_key_exists` if (tenant, source, pub) is stored, equal or not
    */
   insertPrivateKey(row: PrivateKeyRow): Promise<void>
 
   findPrivateKey(identity: KeyIdentity): Promise<PrivateKeyRow | undefined>
 
   /**
-   * Ordered by source, then by the bytes of pub, so that a walk from cursor to cursor meets every row that was
+   * One tenant after the other in an order of the store's own, in each by source, then by the bytes of pub, so that a walk from cursor to cursor meets every row that was
    * there from its beginning to its end exactly once, whatever is inserted meanwhile.
    */
   listPrivateKeys(options: ListOptions): Promise<readonly PrivateKeyRow[]>

@@ -145,7 +145,7 @@ suite('cofre audit verify', () => {
   test('shows no control character of a file', async (t) => {
     const { log, path, heads } = await openLog(t)
     const wild = 'wild \u001b[2J\u009b \u202e'
-    const identity = { pub: wild, source: 'user' } as const
+    const identity = { tenant: 'default', pub: wild, source: 'user' } as const
     await log.record(
       entryOf({ phase: 'intent', operation: 'storePrivateKey', requestId: `r ${wild}`, identity }),
     )
@@ -153,7 +153,7 @@ suite('cofre audit verify', () => {
     assert.ok(heads.saved.size > 0)
     const { io, said } = keepingIo({ AUDIT_KEY: KEY.export({ type: 'pkcs8', format: 'pem' }) as string })
     assert.equal(await runAudit(['verify', path], io), 0)
-    assert.match(said.printed, /intent without outcome: .* pub wild .*, request r wild /)
+    assert.match(said.printed, /intent without outcome: .* tenant default pub wild .*, request r wild /)
     assert.doesNotMatch(said.printed.replaceAll('\n', ''), /\p{C}/u)
   })
 
@@ -252,7 +252,7 @@ suite('cofre audit tail', () => {
     assert.equal(await runAudit(['tail', path, '-n', '1'], io), 0)
     assert.match(
       said.printed,
-      /^ +5 2\S+ getPrivateKey forbidden by wallet at 127.0.0.1 pub=xpub source=user/,
+      /^ +5 2\S+ getPrivateKey forbidden by wallet at 127.0.0.1 tenant=default pub=xpub source=user/,
     )
     assert.ok(!said.printed.includes('\u001b'), 'no control characters reach the terminal')
     assert.equal(said.printed.split('\n').length, 2)

@@ -9,7 +9,7 @@ import type { RequestContext } from '../../src/domain/request-context.ts'
 import { SecretBytes } from '../../src/domain/secret-bytes.ts'
 import type { AuditEntry, AuditLogPort } from '../../src/ports/audit-log.port.ts'
 
-const KEY: KeyDescription = { pub: 'xpub', source: 'user', coin: 'tbtc', type: 'tss' }
+const KEY: KeyDescription = { tenant: 'default', pub: 'xpub', source: 'user', coin: 'tbtc', type: 'tss' }
 const SECRET = 'the private key of this test'
 const ROOT_KEY = 'r'.repeat(32)
 const CLIENT = { fingerprint: 'ab'.repeat(32), subject: 'CN=wallet' }
@@ -78,7 +78,7 @@ const CALLS = {
 const READS = ['getPrivateKey', 'generateDataKey', 'decryptDataKey'] as const
 const NAMES = ['storePrivateKey', ...READS] as const
 
-const IDENTITY = { identity: { pub: 'xpub', source: 'user' } }
+const IDENTITY = { identity: { tenant: 'default', pub: 'xpub', source: 'user' } }
 const commonOf = (operation: (typeof NAMES)[number]) => ({
   requestId: 'request-1',
   address: '10.0.0.1',
@@ -131,7 +131,7 @@ suite('audited operations', () => {
     await assert.rejects(CALLS.storePrivateKey(operations), {
       code: 'audit_unavailable',
       message: /was stored, but/,
-      subject: { pub: 'xpub', source: 'user', rootKeyId: ROOT_KEY, ...HASHES },
+      subject: { tenant: 'default', pub: 'xpub', source: 'user', rootKeyId: ROOT_KEY, ...HASHES },
     })
     assert.equal(events.length, 2)
   })

@@ -18,8 +18,14 @@ import type { PrivateKeyRow } from '../../src/ports/key-repository.port.ts'
 import { keepingLogger } from '../support/logger.ts'
 import { stubHsm } from '../support/stub-hsm.ts'
 
-const KEY: KeyDescription = { pub: 'xpub/+a==', source: 'user', coin: 'tbtc', type: 'tss' }
-const OTHER: KeyDescription = { pub: 'xpub-other', source: 'user', coin: 'tbtc', type: 'tss' }
+const KEY: KeyDescription = { tenant: 'default', pub: 'xpub/+a==', source: 'user', coin: 'tbtc', type: 'tss' }
+const OTHER: KeyDescription = {
+  tenant: 'default',
+  pub: 'xpub-other',
+  source: 'user',
+  coin: 'tbtc',
+  type: 'tss',
+}
 const PRV = 'xprv of the test, known nowhere else'
 
 const requestOf = (caller: Caller = UNRESTRICTED): RequestContext => ({
@@ -248,6 +254,7 @@ suite('data keys', () => {
   }
   const ownerNamed = (owner: string, ...others: readonly string[]): Caller => ({
     owner,
+    tenant: 'default',
     opensDataKeysOf: [owner, ...others],
     authorize: () => undefined,
   })
@@ -336,7 +343,7 @@ suite('data keys', () => {
     const { integrity } = service.keyring
     const current = service.keyring.wrapping('client')
     using dataKey = SecretBytes.fill(32, (bytes) => bytes.fill(7))
-    const bound = { purpose: 'client', binding: clientBinding('') } as const
+    const bound = { purpose: 'client', binding: clientBinding('default', '') } as const
     const { publicKey } = current
     const elsewhere = { rootKey: { ...current.rootKey, id: 'z'.repeat(32) }, publicKey }
     const unknown = wrapDataKey(elsewhere, dataKey, bound, integrity)

@@ -60,7 +60,7 @@ const setUp = async () => {
   return { operations, repository, store, open, calls }
 }
 
-const KEY: KeyDescription = { pub: 'xpub', source: 'user', coin: 'tbtc', type: 'tss' }
+const KEY: KeyDescription = { tenant: 'default', pub: 'xpub', source: 'user', coin: 'tbtc', type: 'tss' }
 const forbidden = { code: 'forbidden' }
 const refused = { code: 'encrypted_key_invalid' }
 

@@ -7,7 +7,7 @@ import type { KeyDescription } from '../../src/domain/private-key.ts'
 
 const A = 'aa'.repeat(32)
 const B = 'bb'.repeat(32)
-const KEY: KeyDescription = { pub: 'xpub', source: 'user', coin: 'tbtc', type: 'tss' }
+const KEY: KeyDescription = { tenant: 'default', pub: 'xpub', source: 'user', coin: 'tbtc', type: 'tss' }
 const forbidden = (operation: OperationName) => ({
   name: 'KmsError',
   code: 'forbidden',

@@ -55,6 +55,7 @@ const claimOf = (owner: string, leaseUntil = START + 5_000): ClaimedRootKey => (
 })
 
 const row = (rootKey: string, provider = 'stub') => ({
+  tenant: 'default',
   pub: 'p',
   source: 'user' as const,
   coin: 'c',

@@ -18,7 +18,7 @@ import type { PrivateKeyRow } from '../../src/ports/key-repository.port.ts'
 import { keepingLogger } from '../support/logger.ts'
 import { stubHsm } from '../support/stub-hsm.ts'
 
-const VICTIM = { pub: 'xpub-victim', source: 'user', coin: 'tbtc', type: 'tss' } as const
+const VICTIM = { tenant: 'default', pub: 'xpub-victim', source: 'user', coin: 'tbtc', type: 'tss' } as const
 const REQUEST = { requestId: 'r', address: '127.0.0.1', caller: UNRESTRICTED }
 
 /** A service whose rows somebody else may write as well. */
@@ -104,6 +104,7 @@ suite('a row that somebody else wrote', () => {
     await service.operations.storePrivateKey({ ...VICTIM, prv }, REQUEST)
     const row = (await service.repository.findPrivateKey(VICTIM)) ?? assert.fail('no row')
     const changes = {
+      tenant: 'another',
       pub: 'xpub-other',
       source: 'backup',
       coin: 'eth',

@@ -8,15 +8,16 @@ export interface TokenVector {
   readonly algorithm: WrappingAlgorithm
   readonly rootKeyId: string
   readonly dataKey: string
-  /** What is bound: the key's description for a row, the owner's name for a client. */
+  /** What is bound: the key's description for a row, tenant and owner's name for a client. */
   readonly boundTo:
     | {
+        readonly tenant: string
         readonly pub: string
         readonly source: 'user' | 'backup'
         readonly coin: string
         readonly type: string
       }
-    | { readonly owner: string }
+    | { readonly tenant: string; readonly owner: string }
   /** The canonical encryption context, for a row. */
   readonly context?: string
   readonly binding: string

@@ -65,7 +65,7 @@ suite('golden tokens', () => {
         assert.equal(encryptionContext(boundTo).toString('base64'), vector.context)
         assert.deepEqual(parsed.binding, rowBinding(encryptionContext(boundTo)))
       } else {
-        assert.deepEqual(parsed.binding, clientBinding(boundTo.owner))
+        assert.deepEqual(parsed.binding, clientBinding(boundTo.tenant, boundTo.owner))
       }
       const padding =
         vector.algorithm === 'rsa-pkcs1-v15'
@@ -163,11 +163,12 @@ suite('a token', () => {
   test('is bound to one of those that are allowed, or to none', () => {
     using dataKey = secretOf(Buffer.alloc(32, 1))
     const [sample] = fc.sample(tokens, { numRuns: 1, seed: 1 })
-    const token = { ...(sample as WrappedDataKey), binding: clientBinding('a') }
+    const token = { ...(sample as WrappedDataKey), binding: clientBinding('t', 'a') }
     const parsed = parseToken(sealToken(token, dataKey, INTEGRITY)) ?? assert.fail('did not parse')
-    assert.ok(isBoundTo(parsed, [clientBinding('a')]))
-    assert.ok(isBoundTo(parsed, [clientBinding(''), clientBinding('a')]))
-    assert.ok(!isBoundTo(parsed, [clientBinding(''), clientBinding('b')]))
+    assert.ok(isBoundTo(parsed, [clientBinding('t', 'a')]))
+    assert.ok(isBoundTo(parsed, [clientBinding('t', ''), clientBinding('t', 'a')]))
+    assert.ok(!isBoundTo(parsed, [clientBinding('t', ''), clientBinding('t', 'b')]))
+    assert.ok(!isBoundTo(parsed, [clientBinding('u', 'a')]), 'another tenant')
     assert.ok(!isBoundTo(parsed, []))
   })
 })

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KeyIdentity } from '../../src/domain/private-key.ts'
+import type { KeyName } from '../../src/domain/private-key.ts'
 import { runCofre } from '../cli/run-cofre.ts'
 import { numbered } from '../contracts/key-repository/samples.ts'
 import { withDatabase } from '../support/mongo-server/database.ts'
@@ -29,7 +29,7 @@ const anyMoment = async (writers: Writers): Promise<void> => {
 
 /** What was acknowledged, and what has become of the rest, over all rounds. */
 class Tally {
-  readonly acknowledged: KeyIdentity[] = []
+  readonly acknowledged: KeyName[] = []
   #uncertain = 0
   #stored = 0
 

@@ -93,7 +93,7 @@ for (const client of ['reads it', 'goes away']) {
   test(`an answered prv is wiped when its client ${client}`, async (t) => {
     const prv = SecretBytes.fromUtf8('x'.repeat(8_000_000))
     const operations = memoryOperations({
-      getPrivateKey: async () => ({ key: KEY, rootKeyId: '', prv }),
+      getPrivateKey: async () => ({ key: { tenant: 'default', ...KEY }, rootKeyId: '', prv }),
     })
     const { app, port } = await listeningApp(t, { operations })
     const body = Promise.withResolvers<Uint8Array>()

@@ -32,6 +32,13 @@ const ClientSchema = Type.Object(
         'Subject alternative names of client certificates, such as `DNS:wallet.example` or `URI:spiffe://x/y`.',
       ),
     ),
+    tenant: Type.Optional(
+      Type.String({
+        ...Name,
+        description:
+          'Whose private keys it works with; `default` where it is left out. Tenants share no key and see nothing of each other.',
+      }),
+    ),
     operations: ListOf(OneOf(OPERATIONS), 'What it may call.'),
     sources: Type.Optional(
       ListOf(OneOf(SOURCES), 'Restricts storePrivateKey and getPrivateKey to keys of these sources.'),

@@ -28,8 +28,11 @@ const tellOperation = ({
 }: AnyRecord) => {
   const { fingerprint = '', subject = '' } = (client ?? {}) as { fingerprint?: string; subject?: string }
   const who = owner !== '' ? owner : subject !== '' ? subject : fingerprint
-  const { pub, source } = (identity ?? {}) as { pub?: string; source?: string }
-  const about = pub === undefined ? [] : [`pub=${printable(pub)}`, `source=${printable(source)}`]
+  const { tenant, pub, source } = (identity ?? {}) as { tenant?: string; pub?: string; source?: string }
+  const about =
+    pub === undefined
+      ? []
+      : [`tenant=${printable(tenant)}`, `pub=${printable(pub)}`, `source=${printable(source)}`]
   const result = phase === 'intent' ? 'intent' : outcome
   return [
     printable(operation),

@@ -118,8 +118,10 @@ export const verify = async (context: AuditContext): Promise<number> => {
 
 const report = (verified: VerifiedLog, files: readonly string[], { print, complain }: AuditContext): void => {
   const { records, instance = 'without a name', end, openIntents, break: found } = verified
-  for (const { sequence, time, operation, pub, source, requestId } of openIntents) {
-    const what = printable(`${time}, ${operation} pub ${pub} source ${source}, request ${requestId}`)
+  for (const { sequence, time, operation, tenant, pub, source, requestId } of openIntents) {
+    const what = printable(
+      `${time}, ${operation} tenant ${tenant} pub ${pub} source ${source}, request ${requestId}`,
+    )
     print(`intent without outcome: record ${sequence}, ${what}\n`)
   }
   const log = printable(instance)

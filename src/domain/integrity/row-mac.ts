@@ -6,9 +6,9 @@ export type UnauthenticatedRow = Omit<PrivateKeyRow, 'mac'>
 
 /** Every column but the MAC itself. */
 const bytesOf = (row: UnauthenticatedRow): Buffer => {
-  const { pub, source, coin, type, encryptedPrv, encryptedDataKey, provider, rootKey } = row
+  const { tenant, pub, source, coin, type, encryptedPrv, encryptedDataKey, provider, rootKey } = row
   return canonicalBytes('cofre/row/v1', {
-    ...{ pub, source, coin, type, encryptedPrv, encryptedDataKey, provider, rootKey },
+    ...{ tenant, pub, source, coin, type, encryptedPrv, encryptedDataKey, provider, rootKey },
     createdAt: row.createdAt.toISOString(),
     version: String(row.version),
   })

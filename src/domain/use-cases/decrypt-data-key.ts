@@ -18,7 +18,7 @@ export const decryptDataKey =
     const found = await keyring.find(token.rootKeyId, 'client')
     if (found === undefined) throw new KmsError('root_key_not_found')
     const { algorithm, id } = found.rootKey
-    const owners = caller.opensDataKeysOf.map(clientBinding)
+    const owners = caller.opensDataKeysOf.map((owner) => clientBinding(caller.tenant, owner))
     if (token.algorithm !== algorithm || !isBoundTo(token, owners)) throw tokenRefused()
     const plaintextKey = await openToken(found, token, random)
     if (plaintextKey === undefined) throw tokenRefused()

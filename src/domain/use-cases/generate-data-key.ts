@@ -16,7 +16,7 @@ export const generateDataKey =
     const current = keyring.wrapping('client')
     const plaintextKey = await newDataKey(current)
     try {
-      const bound = { purpose: 'client', binding: clientBinding(caller.owner) } as const
+      const bound = { purpose: 'client', binding: clientBinding(caller.tenant, caller.owner) } as const
       const encryptedKey = wrapDataKey(current, plaintextKey, bound, integrity)
       return { plaintextKey, encryptedKey, rootKeyId: current.rootKey.id }
     } catch (error) {

@@ -14,29 +14,35 @@ import { openToken } from './open-token.ts'
 export const getPrivateKey =
   (useCase: UseCaseContext): KeyOperations['getPrivateKey'] =>
   async ({ pub, source }, { caller }) => {
-    const identity = { pub, source }
+    const identity = { tenant: caller.tenant, pub, source }
     checkIdentity(identity)
     // Before the row is looked for: who may not have it is not told whether it is there.
     caller.authorize('getPrivateKey', identity)
     const row = await useCase.repository.findPrivateKey(identity)
     if (row === undefined) throw new KmsError('private_key_not_found')
+    // Before anything of it is believed, and before the HSM is asked.
+    if (!isAuthenticRow(useCase.keyring.integrity, row)) {
+      throw failureOf(identity)('this service did not write it')
+    }
     const { coin, type } = row
     const key = { ...identity, coin, type }
     caller.authorize('getPrivateKey', key)
     return { key, rootKeyId: row.rootKey, prv: await openRow(useCase, row, identity) }
   }
 
+const failureOf =
+  ({ tenant, pub, source }: KeyIdentity) =>
+  (reason: string, cause?: unknown): KmsError =>
+    new KmsError('integrity_failure', { subject: { tenant, pub, source, reason }, cause })
+
 const openRow = async (
   { keyring, cipher, random }: UseCaseContext,
   row: PrivateKeyRow,
-  { pub, source }: KeyIdentity,
+  identity: KeyIdentity,
 ): Promise<SecretBytes> => {
-  const failure = (reason: string, cause?: unknown): KmsError =>
-    new KmsError('integrity_failure', { subject: { pub, source, reason }, cause })
-
-  // Before anything of it is believed, and before the HSM is asked.
-  if (!isAuthenticRow(keyring.integrity, row)) throw failure('this service did not write it')
-  const context = encryptionContext({ pub, source, coin: row.coin, type: row.type })
+  const { tenant, pub, source } = identity
+  const failure = failureOf(identity)
+  const context = encryptionContext({ tenant, pub, source, coin: row.coin, type: row.type })
   const token = parseRowToken(row, context)
   if (token === undefined || !tagMatches(token, keyring.integrity)) {
     throw failure('its token is not that of this row')

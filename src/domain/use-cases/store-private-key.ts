@@ -11,7 +11,7 @@ import { newDataKey, sha256Hex, wrapDataKey } from './wrap-data-key.ts'
 export const storePrivateKey =
   ({ keyring, cipher, repository, clock }: UseCaseContext): KeyOperations['storePrivateKey'] =>
   async ({ pub, source, coin, type, prv }, { caller }) => {
-    const key = { pub, source, coin, type }
+    const key = { tenant: caller.tenant, pub, source, coin, type }
     checkDescription(key)
     checkPrivateKey(prv)
     caller.authorize('storePrivateKey', key)

@@ -1,6 +1,6 @@
 import { KmsError } from '../../domain/errors.ts'
 import type { KeyOperations } from '../../domain/operations.ts'
-import { checkIdentity } from '../../domain/private-key.ts'
+import { checkName } from '../../domain/private-key.ts'
 import type { HttpApp } from '../http-app.ts'
 import { jsonObject } from '../responses/json-bytes.ts'
 import { sendSecretJson } from '../responses/send-secret.ts'
@@ -17,10 +17,10 @@ const decodePub = (path: string): string => {
 
 export const getPrivateKeyRoute = (app: HttpApp, operations: KeyOperations): void => {
   app.get('/key/*', { schema: getPrivateKeySchema }, async (request, reply) => {
-    const identity = { pub: decodePub(request.params['*']), source: request.query.source }
-    checkIdentity(identity)
-    request.identity = identity
-    const { key, prv } = await operations.getPrivateKey(identity, request.context)
+    const name = { pub: decodePub(request.params['*']), source: request.query.source }
+    checkName(name)
+    request.identity = { tenant: request.context.caller.tenant, ...name }
+    const { key, prv } = await operations.getPrivateKey(name, request.context)
     using secret = prv
     const { pub, source, type, coin } = key
     return sendSecretJson(reply, jsonObject({ prv: secret, pub, source, type, coin }))

@@ -8,7 +8,7 @@ export const storePrivateKeyRoute = (app: HttpApp, operations: KeyOperations): v
   app.post('/key', { schema: storePrivateKeySchema }, async (request) => {
     const { pub, source, coin, type } = request.body
     using prv = takeSecret(request, 'prv')
-    request.identity = wellFormedIdentity({ pub, source }) ?? null
+    request.identity = wellFormedIdentity({ tenant: request.context.caller.tenant, pub, source }) ?? null
     const { key } = await operations.storePrivateKey({ pub, source, coin, type, prv }, request.context)
     return { pub: key.pub, coin: key.coin, source: key.source, type: key.type }
   })

@@ -9,6 +9,6 @@ export const entryOf = (changes: Partial<AuditEntry> = {}): AuditEntry => ({
   phase: 'outcome',
   allowed: true,
   outcome: 'ok',
-  identity: { pub: 'xpub', source: 'user' },
+  identity: { tenant: 'default', pub: 'xpub', source: 'user' },
   ...changes,
 })

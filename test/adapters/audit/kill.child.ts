@@ -20,7 +20,9 @@ const log = await openFileAuditLog({
 const write = async (writer: number): Promise<never> => {
   for (let count = 0; ; count++) {
     const requestId = `${round}.${writer}.${count}`
-    await log.record(entryOf({ requestId, identity: { pub: 'x'.repeat(count % 1_000), source: 'user' } }))
+    await log.record(
+      entryOf({ requestId, identity: { tenant: 'default', pub: 'x'.repeat(count % 1_000), source: 'user' } }),
+    )
     process.stdout.write(`${requestId}\n`)
   }
 }

@@ -228,7 +228,14 @@ test('what stands behind the last checkpoint opens and closes no intent', async 
 test('intents without outcome are found', async (t) => {
   const { log, path } = await openLog(t)
   const store = (requestId: string, phase: 'intent' | 'outcome', pub = 'xpub') =>
-    log.record(entryOf({ requestId, phase, operation: 'storePrivateKey', identity: { pub, source: 'user' } }))
+    log.record(
+      entryOf({
+        requestId,
+        phase,
+        operation: 'storePrivateKey',
+        identity: { tenant: 'default', pub, source: 'user' },
+      }),
+    )
   await store('a', 'intent')
   await store('b', 'intent')
   await store('b', 'outcome')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { KeyIdentity, Source } from '../../../src/domain/private-key.ts'
+import type { KeyIdentity, KeyName, Source } from '../../../src/domain/private-key.ts'
 import { numbered, type OpenStore, rowOf, type Store } from './samples.ts'
 
 /** In the order of their bytes, which is neither that of a language nor that of numbers. */
@@ -25,10 +25,10 @@ const IN_ORDER = [
   '~~',
 ]
 
-const identitiesOf = (rows: readonly KeyIdentity[]): readonly string[] =>
+const identitiesOf = (rows: readonly KeyName[]): readonly string[] =>
   rows.map(({ pub, source }) => `${source}:${pub}`)
 
-const insertAll = async (store: Store, identities: readonly KeyIdentity[]): Promise<void> => {
+const insertAll = async (store: Store, identities: readonly KeyName[]): Promise<void> => {
   for (const identity of identities) await store.insertPrivateKey(rowOf(identity))
 }
 
@@ -48,7 +48,7 @@ const walk = async (store: Store, limit: number, between = async (_after: KeyIde
     const last = page.at(-1)
     if (last === undefined) return met
     met.push(...page)
-    after = { pub: last.pub, source: last.source }
+    after = { tenant: last.tenant, pub: last.pub, source: last.source }
     await between(after)
   }
 }
@@ -57,7 +57,10 @@ export const listingTests = (open: OpenStore): void => {
   test('an empty store has no rows, with and without a cursor', async (t) => {
     const store = await open(t)
     assert.deepEqual(await store.listPrivateKeys({ limit: 10 }), [])
-    assert.deepEqual(await store.listPrivateKeys({ after: { pub: 'x', source: 'user' }, limit: 10 }), [])
+    assert.deepEqual(
+      await store.listPrivateKeys({ after: { tenant: 'default', pub: 'x', source: 'user' }, limit: 10 }),
+      [],
+    )
   })
 
   test('lists whole rows by source, then by the bytes of pub', async (t) => {
@@ -83,14 +86,14 @@ export const listingTests = (open: OpenStore): void => {
 
   test('goes on after a cursor that is not stored', async (t) => {
     const store = await open(t)
-    const stored: readonly KeyIdentity[] = [
+    const stored: readonly KeyName[] = [
       { pub: 'b', source: 'backup' },
       { pub: 'd', source: 'backup' },
       { pub: 'a', source: 'user' },
     ]
     await insertAll(store, stored)
     const after = async (pub: string, source: Source) =>
-      identitiesOf(await store.listPrivateKeys({ after: { pub, source }, limit: 10 }))
+      identitiesOf(await store.listPrivateKeys({ after: { tenant: 'default', pub, source }, limit: 10 }))
     assert.deepEqual(await after(' ', 'backup'), ['backup:b', 'backup:d', 'user:a'])
     assert.deepEqual(await after('c', 'backup'), ['backup:d', 'user:a'])
     assert.deepEqual(await after('d', 'backup'), ['user:a'])
@@ -123,5 +126,24 @@ export const listingTests = (open: OpenStore): void => {
     const metBefore = identitiesOf(met).filter((identity) => expected.has(identity))
     assert.deepEqual(metBefore.toSorted(), [...expected].toSorted())
     assert.deepEqual(identitiesOf(met), identitiesOf(met).toSorted())
+  })
+
+  test('a walk over several tenants meets each row once, one tenant after the other', async (t) => {
+    const store = await open(t)
+    const tenants = ['a', 'a-b', 'a.b', 'B', 'default']
+    for (const tenant of tenants) {
+      for (const pub of ['x', 'y']) {
+        for (const source of ['user', 'backup'] as const)
+          await store.insertPrivateKey(rowOf({ tenant, pub, source }))
+      }
+    }
+    const met = await walk(store, 3)
+    const inTenant = ['backup:x', 'backup:y', 'user:x', 'user:y']
+    for (const tenant of tenants) {
+      assert.deepEqual(identitiesOf(met.filter((row) => row.tenant === tenant)), inTenant)
+    }
+    assert.equal(met.length, tenants.length * inTenant.length)
+    const changes = met.filter(({ tenant }, at) => tenant !== met[at - 1]?.tenant)
+    assert.equal(changes.length, tenants.length, 'the rows of a tenant stand together')
   })
 }

@@ -29,17 +29,43 @@ export const privateKeyTests = (open: OpenStore): void => {
   test('finds what was inserted, in every column', async (t) => {
     const store = await open(t)
     await store.insertPrivateKey(rowOf())
-    assert.deepEqual(await store.findPrivateKey({ pub: rowOf().pub, source: 'user' }), rowOf())
+    assert.deepEqual(
+      await store.findPrivateKey({ tenant: 'default', pub: rowOf().pub, source: 'user' }),
+      rowOf(),
+    )
   })
 
   test('finds nothing under an identity that is not stored', async (t) => {
     const store = await open(t)
-    assert.equal(await store.findPrivateKey({ pub: 'xpub', source: 'user' }), undefined)
+    assert.equal(await store.findPrivateKey({ tenant: 'default', pub: 'xpub', source: 'user' }), undefined)
     await store.insertPrivateKey(rowOf({ pub: 'xpub', source: 'user' }))
-    assert.equal(await store.findPrivateKey({ pub: 'xpub', source: 'backup' }), undefined)
+    assert.equal(await store.findPrivateKey({ tenant: 'default', pub: 'xpub', source: 'backup' }), undefined)
     for (const pub of ['xpu', 'xpub ', 'XPUB', 'xpub2', 'user:xpub']) {
-      assert.equal(await store.findPrivateKey({ pub, source: 'user' }), undefined, pub)
+      assert.equal(await store.findPrivateKey({ tenant: 'default', pub, source: 'user' }), undefined, pub)
     }
+  })
+
+  test('keeps the same pub and source apart by their tenant', async (t) => {
+    const store = await open(t)
+    const tenants = ['default', 'Default', 'a', 'a.b', 'a-b', 'A_1']
+    const rows = tenants.map((tenant) => rowOf({ tenant, encryptedPrv: `{"of":"${tenant}"}` }))
+    for (const row of rows) await store.insertPrivateKey(row)
+    for (const row of rows) {
+      assert.deepEqual(await store.findPrivateKey(row), row)
+      await assert.rejects(store.insertPrivateKey(row), { code: 'private_key_exists' })
+    }
+    assert.equal(await store.findPrivateKey(rowOf({ tenant: 'b' })), undefined)
+    const { rootKey, encryptedDataKey, provider, version, mac } = rowOf()
+    const wrapping = { rootKey, encryptedDataKey, provider, version, mac }
+    const next = { ...wrapping, version: 2 }
+    assert.equal(await store.replaceWrapping(rowOf({ tenant: 'a' }), wrapping, next), true)
+    const changed = await Promise.all(rows.map((row) => store.findPrivateKey(row)))
+    assert.deepEqual(
+      changed.map((row) => row?.version),
+      tenants.map((tenant) => (tenant === 'a' ? 2 : 1)),
+    )
+    const listed = (await store.listPrivateKeys({ limit: 100 })).map(({ tenant }) => tenant)
+    assert.deepEqual(listed.toSorted(), tenants.toSorted())
   })
 
   test('keeps the same pub apart by its source', async (t) => {

@@ -14,6 +14,7 @@ export const rootKeyId = (letter: string): string => letter.repeat(32)
 
 /** A row as the service makes it, in shape and in size. */
 export const rowOf = (changes: Partial<PrivateKeyRow> = {}): PrivateKeyRow => ({
+  tenant: 'default',
   pub: 'xpub661MyMwAqRbcF',
   source: 'user',
   coin: 'tbtc',

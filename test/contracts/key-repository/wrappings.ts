@@ -46,7 +46,7 @@ export const wrappingTests = (open: OpenStore): void => {
   test('replaces nothing where there is no row', async (t) => {
     const store = await open(t)
     await store.insertPrivateKey(rowOf({ ...wrappingOf('a'), source: 'user' }))
-    const identity = { pub: rowOf().pub, source: 'backup' as const }
+    const identity = { tenant: 'default', pub: rowOf().pub, source: 'backup' as const }
     assert.equal(await store.replaceWrapping(identity, wrappingOf('a'), wrappingOf('b')), false)
     assert.equal(await store.findPrivateKey(identity), undefined)
   })
@@ -86,7 +86,11 @@ export const wrappingTests = (open: OpenStore): void => {
       { rootKey: rootKeyId('b'), provider: 'pkcs11', rows: 2 },
       { rootKey: rootKeyId('c'), provider: 'dinamo', rows: 5 },
     ])
-    await store.replaceWrapping({ pub: 'row 0', source: 'user' }, wrappingOf('c'), wrappingOf('a'))
+    await store.replaceWrapping(
+      { tenant: 'default', pub: 'row 0', source: 'user' },
+      wrappingOf('c'),
+      wrappingOf('a'),
+    )
     assert.deepEqual(await store.countByRootKey(), [
       { rootKey: rootKeyId('a'), provider: 'dinamo', rows: 1 },
       { rootKey: rootKeyId('b'), provider: 'pkcs11', rows: 2 },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { KeyIdentity } from '../../../src/domain/private-key.ts'
+import type { KeyIdentity, KeyName } from '../../../src/domain/private-key.ts'
 import { openRepository } from '../../../src/service/open-repository.ts'
 import { keepingLogger } from '../../support/logger.ts'
 import { ask } from './client.ts'
@@ -19,7 +19,7 @@ const each = async <T>(items: readonly T[], check: (item: T) => Promise<void>): 
 }
 
 /** Each opens, and is byte for byte what was stored. */
-export const checkKeys = async (url: string, identities: readonly KeyIdentity[]): Promise<void> =>
+export const checkKeys = async (url: string, identities: readonly KeyName[]): Promise<void> =>
   await each(identities, async (identity) => {
     const { status, body } = await ask(url, pathOf(identity))
     assert.deepEqual([status, body], [200, keyNamed(identity)])
@@ -42,14 +42,14 @@ export const settle = async (url: string, { uncertain }: Written): Promise<numbe
 }
 
 /** The identity of every row of the store, read past the service. */
-const storedIdentities = async (databaseUrl: string): Promise<readonly KeyIdentity[]> => {
+const storedIdentities = async (databaseUrl: string): Promise<readonly KeyName[]> => {
   const store = await openRepository({ DATABASE_URL: databaseUrl }, keepingLogger().logger)
   try {
-    const found: KeyIdentity[] = []
+    const found: KeyName[] = []
     for (let after: KeyIdentity | undefined; ; ) {
       const page = await store.listPrivateKeys(after === undefined ? { limit: PAGE } : { after, limit: PAGE })
       found.push(...page.map(({ pub, source }) => ({ pub, source })))
-      after = found.at(-1)
+      after = page.at(-1)
       if (page.length < PAGE) return found
     }
   } finally {
@@ -57,7 +57,7 @@ const storedIdentities = async (databaseUrl: string): Promise<readonly KeyIdenti
   }
 }
 
-const nameOf = ({ pub, source }: KeyIdentity): string => `${source}:${pub}`
+const nameOf = ({ pub, source }: KeyName): string => `${source}:${pub}`
 
 /**
  * The whole store at the end: every row opens through the service and is what its identity says, none stands
@@ -66,7 +66,7 @@ const nameOf = ({ pub, source }: KeyIdentity): string => `${source}:${pub}`
 export const checkStore = async (
   databaseUrl: string,
   url: string,
-  acknowledged: readonly KeyIdentity[],
+  acknowledged: readonly KeyName[],
 ): Promise<void> => {
   const stored = await storedIdentities(databaseUrl)
   const names = new Set(stored.map(nameOf))

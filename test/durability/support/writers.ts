@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KeyIdentity } from '../../../src/domain/private-key.ts'
+import type { KeyName } from '../../../src/domain/private-key.ts'
 import { type Answer, ask } from './client.ts'
 import type { Instance } from './instance.ts'
 import { keyNamed } from './keys.ts'
 
 export interface Written {
   /** Answered with 200: these may never be lost. */
-  readonly acknowledged: readonly KeyIdentity[]
+  readonly acknowledged: readonly KeyName[]
   /** Answered with 503 or not at all: stored or not, but never in part. */
-  readonly uncertain: readonly KeyIdentity[]
+  readonly uncertain: readonly KeyName[]
 }
 
 export interface Writers {
@@ -28,11 +28,11 @@ const LIMIT_MS = 120_000
  * end with the test.
  */
 export const startWriters = (t: TestContext, instance: Instance, name: string): Writers => {
-  const acknowledged: KeyIdentity[] = []
-  const uncertain: KeyIdentity[] = []
+  const acknowledged: KeyName[] = []
+  const uncertain: KeyName[] = []
   let stopped = false
 
-  const store = async (url: string, identity: KeyIdentity): Promise<void> => {
+  const store = async (url: string, identity: KeyName): Promise<void> => {
     const answer: Answer | undefined = await ask(url, '/key', keyNamed(identity)).catch(() => undefined)
     if (answer?.status === 200) {
       acknowledged.push(identity)

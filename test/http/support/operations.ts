@@ -3,7 +3,7 @@ import { KmsError } from '../../../src/domain/errors.ts'
 import type { KeyOperations } from '../../../src/domain/operations.ts'
 import {
   checkDescription,
-  checkIdentity,
+  checkName,
   checkPrivateKey,
   type KeyDescription,
 } from '../../../src/domain/private-key.ts'
@@ -19,7 +19,7 @@ export const memoryOperations = (overrides: Partial<KeyOperations> = {}): KeyOpe
 
   return {
     storePrivateKey: async ({ prv, pub, source, coin, type }, { caller }) => {
-      const key = { pub, source, coin, type }
+      const key = { tenant: caller.tenant, pub, source, coin, type }
       checkDescription(key)
       checkPrivateKey(prv)
       caller.authorize('storePrivateKey', key)
@@ -28,7 +28,7 @@ export const memoryOperations = (overrides: Partial<KeyOperations> = {}): KeyOpe
       return { key, rootKeyId: ROOT_KEY, envelopeSha256: '', tokenSha256: '' }
     },
     getPrivateKey: async (identity) => {
-      checkIdentity(identity)
+      checkName(identity)
       const found = keys.get(nameOf(identity))
       if (found === undefined) throw new KmsError('private_key_not_found')
       return { key: found.key, rootKeyId: ROOT_KEY, prv: SecretBytes.copyOf(found.prv) }

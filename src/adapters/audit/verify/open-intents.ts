@@ -6,6 +6,7 @@ export interface OpenIntent {
   readonly time: string
   readonly requestId: string
   readonly operation: string
+  readonly tenant: string
   readonly pub: string
   readonly source: string
 }
@@ -16,11 +17,11 @@ export class OpenIntents {
 
   see({ kind, phase, requestId = '', operation = '', identity, seq: sequence, time }: StoredRecord): void {
     if (kind !== 'operation') return
-    const { pub = '', source = '' } = identity ?? {}
-    const key = JSON.stringify([requestId, operation, source, pub])
+    const { tenant = '', pub = '', source = '' } = identity ?? {}
+    const key = JSON.stringify([requestId, operation, tenant, source, pub])
     const waiting = this.#open.get(key) ?? []
     if (phase === 'intent') {
-      this.#open.set(key, [...waiting, { sequence, time, requestId, operation, pub, source }])
+      this.#open.set(key, [...waiting, { sequence, time, requestId, operation, tenant, pub, source }])
     } else if (waiting.length > 1) {
       this.#open.set(key, waiting.slice(1))
     } else {

@@ -12,7 +12,7 @@ export const StoredRecordSchema = Type.Object({
   requestId: Type.Optional(Type.String()),
   operation: Type.Optional(Type.String()),
   outcome: Type.Optional(Type.String()),
-  identity: Type.Optional(Type.Object({ pub: Type.String(), source: Type.String() })),
+  identity: Type.Optional(Type.Object({ tenant: Type.String(), pub: Type.String(), source: Type.String() })),
 })
 
 export type StoredRecord = Static<typeof StoredRecordSchema>

@@ -12,8 +12,8 @@ import type {
   RowWrapping,
 } from '../../../ports/key-repository.port.ts'
 
-/** A source holds no colon, so that no two identities share a key; in the order of these keys rows are listed. */
-const keyOf = ({ pub, source }: KeyIdentity): string => `${source}:${pub}`
+/** Tenant and source hold no colon, so that no two identities share a key; in the order of these keys rows are listed. */
+const keyOf = ({ tenant, pub, source }: KeyIdentity): string => `${tenant}:${source}:${pub}`
 
 /** As text of UTF-16 units, which for ASCII is the order of the bytes. */
 const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1)
@@ -42,9 +42,9 @@ class MemoryKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
 
   async insertPrivateKey(row: PrivateKeyRow): Promise<void> {
     this.#checkOpen()
-    const { pub, source } = row
+    const { tenant, pub, source } = row
     const key = keyOf(row)
-    if (this.#rows.has(key)) throw new KmsError('private_key_exists', { subject: { pub, source } })
+    if (this.#rows.has(key)) throw new KmsError('private_key_exists', { subject: { tenant, pub, source } })
     this.#rows.set(key, structuredClone(row))
   }
 

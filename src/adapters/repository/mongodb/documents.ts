@@ -2,7 +2,7 @@ import type { Collection, Db } from 'mongodb'
 import type { StoreRecord } from '../../../domain/store-record.ts'
 import type { AuditHead, PrivateKeyRow } from '../../../ports/key-repository.port.ts'
 
-/** The reference document's field names; `_id` is `source:pub`, so that no index has to exist first. */
+/** The reference document's field names; `_id` is `tenant:source:pub`, so that no index has to exist first. */
 export interface PrivateKeyDocument extends Omit<PrivateKeyRow, 'createdAt'> {
   readonly _id: string
   readonly created_at: Date

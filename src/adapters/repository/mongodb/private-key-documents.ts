@@ -3,12 +3,13 @@ import type { PrivateKeyRow, RootKeyCount } from '../../../ports/key-repository.
 import type { PrivateKeyDocument } from './documents.ts'
 import { check, count, date, reading, text } from './reading.ts'
 
-/** A source holds no colon, so that no two identities share one; in the order of these, rows are listed. */
-export const idOf = ({ pub, source }: KeyIdentity): string => `${source}:${pub}`
+/** Tenant and source hold no colon, so that no two identities share one; in the order of these, rows are listed. */
+export const idOf = ({ tenant, pub, source }: KeyIdentity): string => `${tenant}:${source}:${pub}`
 
 /** Its fields in this order, and no others: a copy that the caller has no part in. */
 export const documentOf = (row: PrivateKeyRow): PrivateKeyDocument => ({
   _id: idOf(row),
+  tenant: row.tenant,
   pub: row.pub,
   source: row.source,
   encryptedPrv: row.encryptedPrv,
@@ -23,8 +24,10 @@ export const documentOf = (row: PrivateKeyRow): PrivateKeyDocument => ({
 })
 
 export const privateKeyRowOf = reading(['_id'], (found): PrivateKeyRow => {
-  const [pub, source, coin, type] = ['pub', 'source', 'coin', 'type'].map((field) => text(found, field))
-  const key = { pub, source, coin, type } as KeyDescription
+  const [tenant, pub, source, coin, type] = ['tenant', 'pub', 'source', 'coin', 'type'].map((field) =>
+    text(found, field),
+  )
+  const key = { tenant, pub, source, coin, type } as KeyDescription
   checkDescription(key)
   check(found._id === idOf(key), '_id')
   return {

@@ -51,8 +51,8 @@ export class PrivateKeys {
       if (held === null) continue
       // An envelope has a salt of its own: equal bytes are this insert's, which was lost on its way back.
       if (wasLost && isDeepStrictEqual(held, document)) return
-      const { pub, source } = document
-      throw new KmsError('private_key_exists', { subject: { pub, source } })
+      const { tenant, pub, source } = document
+      throw new KmsError('private_key_exists', { subject: { tenant, pub, source } })
     }
   }
 

@@ -54,9 +54,11 @@ const reading =
     }
   }
 
-export const privateKeyRowOf = reading(['pub', 'source'], (row): PrivateKeyRow => {
-  const [pub, source, coin, type] = ['pub', 'source', 'coin', 'type'].map((column) => text(row, column))
-  const key = { pub, source, coin, type } as KeyDescription
+export const privateKeyRowOf = reading(['tenant', 'pub', 'source'], (row): PrivateKeyRow => {
+  const [tenant, pub, source, coin, type] = ['tenant', 'pub', 'source', 'coin', 'type'].map((column) =>
+    text(row, column),
+  )
+  const key = { tenant, pub, source, coin, type } as KeyDescription
   checkDescription(key)
   return {
     ...key,

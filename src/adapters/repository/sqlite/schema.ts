@@ -13,6 +13,7 @@ export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE private_keys (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
     pub TEXT NOT NULL,
     source TEXT NOT NULL,
     encryptedPrv TEXT NOT NULL,
@@ -24,14 +25,14 @@ export const MIGRATIONS: readonly string[] = [
     created_at DATETIME NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
     version INTEGER NOT NULL,
     mac TEXT NOT NULL,
-    UNIQUE (pub, source),
+    UNIQUE (tenant, pub, source),
     CHECK (source IN ('user', 'backup')),
-    CHECK (typeof(pub) = 'text' AND typeof(coin) = 'text' AND typeof(type) = 'text'),
+    CHECK (typeof(tenant) = 'text' AND typeof(pub) = 'text' AND typeof(coin) = 'text' AND typeof(type) = 'text'),
     CHECK (typeof(encryptedPrv) = 'text' AND typeof(encryptedDataKey) = 'text'),
     CHECK (typeof(provider) = 'text' AND typeof(rootKey) = 'text'),
     CHECK (typeof(created_at) = 'text' AND typeof(version) = 'integer' AND typeof(mac) = 'text')
   );
-  CREATE INDEX private_keys_in_order ON private_keys (source, pub);
+  CREATE INDEX private_keys_in_order ON private_keys (tenant, source, pub);
   CREATE INDEX private_keys_by_root_key ON private_keys (rootKey, provider);
 
   CREATE TABLE root_keys (

@@ -36,7 +36,7 @@ const leaseOf = ({ owner, leaseUntil }: Pick<ClaimedRootKey, 'owner' | 'leaseUnt
 })
 
 /** As the port gives them: a driver of threads copies whatever members an object has. */
-const identityOf = ({ pub, source }: KeyIdentity): KeyIdentity => ({ pub, source })
+const identityOf = ({ tenant, pub, source }: KeyIdentity): KeyIdentity => ({ tenant, pub, source })
 
 const wrappingOf = (row: RowWrapping): RowWrapping => {
   const { encryptedDataKey, provider, rootKey, version, mac } = row
@@ -65,12 +65,12 @@ class SqliteKeyRepository implements KeyRepositoryPort, AuditHeadRepository {
   }
 
   async insertPrivateKey(row: PrivateKeyRow): Promise<void> {
-    const { pub, source, createdAt } = row
+    const { createdAt } = row
     try {
       await this.#worker.call('insertPrivateKey', { ...row, createdAt: createdAt.toISOString() })
     } catch (error) {
       if (!KmsError.is(error, 'private_key_exists')) throw error
-      throw new KmsError('private_key_exists', { subject: { pub, source }, cause: error.cause })
+      throw new KmsError('private_key_exists', { subject: { ...identityOf(row) }, cause: error.cause })
     }
   }
 

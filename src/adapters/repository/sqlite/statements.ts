@@ -11,17 +11,18 @@ const bounded = (column: string, name = column): string =>
   `iif(octet_length(${column}) > ${MAX_TEXT_BYTES}, NULL, ${column}) AS ${name}`
 
 const TEXTS = ['encryptedPrv', 'encryptedDataKey', 'provider', 'rootKey', 'coin', 'type', 'mac']
-const PRIVATE_KEY = `pub, source, ${TEXTS.map((column) => bounded(column)).join(', ')},
+const PRIVATE_KEY = `tenant, pub, source, ${TEXTS.map((column) => bounded(column)).join(', ')},
   ${bounded('created_at', 'createdAt')}, version`
 
 const ROOT_KEY = `id, provider, scope, state, created_at AS createdAt, owner, lease_until AS leaseUntil, place,
   algorithm, public_key_sha256 AS publicKeySha256, mac`
 
-export const FIND_PRIVATE_KEY = `SELECT ${PRIVATE_KEY} FROM private_keys WHERE pub = ? AND source = ?`
+export const FIND_PRIVATE_KEY = `SELECT ${PRIVATE_KEY} FROM private_keys WHERE tenant = ? AND pub = ? AND source = ?`
 
-/** The empty text comes before every source. */
+/** The empty text comes before every tenant. */
 export const LIST_PRIVATE_KEYS = `
-  SELECT ${PRIVATE_KEY} FROM private_keys WHERE (source, pub) > (?, ?) ORDER BY source, pub LIMIT ?`
+  SELECT ${PRIVATE_KEY} FROM private_keys WHERE (tenant, source, pub) > (?, ?, ?)
+    ORDER BY tenant, source, pub LIMIT ?`
 
 /** Steps from one distinct value to the next in the index, however many rows share it. */
 export const ROOT_KEYS_IN_USE = `
@@ -52,8 +53,9 @@ export const prepareReads = (database: DatabaseSync): Reads => {
     'SELECT instance, sequence, hash, saved_at AS savedAt FROM audit_heads ORDER BY instance',
   )
   return {
-    findPrivateKey: ({ pub, source }) => findPrivateKey.get(pub, source),
-    listPrivateKeys: ({ after, limit }) => listPrivateKeys.all(after?.source ?? '', after?.pub ?? '', limit),
+    findPrivateKey: ({ tenant, pub, source }) => findPrivateKey.get(tenant, pub, source),
+    listPrivateKeys: ({ after, limit }) =>
+      listPrivateKeys.all(after?.tenant ?? '', after?.source ?? '', after?.pub ?? '', limit),
     rootKeysInUse: () => rootKeysInUse.all(),
     countByRootKey: () => countByRootKey.all(),
     findRootKey: (id) => findRootKey.get(id),
@@ -66,25 +68,26 @@ export const prepareReads = (database: DatabaseSync): Reads => {
 const prepareRowWrites = (database: DatabaseSync): Pick<Writes, 'insertPrivateKey' | 'replaceWrapping'> => {
   const insert = database.prepare(`
     INSERT INTO private_keys
-      (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, created_at, version, mac)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+      (tenant, pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, created_at,
+        version, mac)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const replace = database.prepare(`
     UPDATE private_keys SET encryptedDataKey = ?, provider = ?, rootKey = ?, version = ?, mac = ?
-      WHERE pub = ? AND source = ?
+      WHERE tenant = ? AND pub = ? AND source = ?
         AND encryptedDataKey = ? AND provider = ? AND rootKey = ? AND version = ? AND mac = ?`)
   return {
     insertPrivateKey: (row) => {
-      const { pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type } = row
+      const { tenant, pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type } = row
       const { createdAt, version, mac } = row
       insert.run(
-        ...[pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type],
+        ...[tenant, pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type],
         ...[createdAt, version, mac],
       )
     },
-    replaceWrapping: ({ pub, source }, expected, next) => {
+    replaceWrapping: ({ tenant, pub, source }, expected, next) => {
       const { changes } = replace.run(
         ...[next.encryptedDataKey, next.provider, next.rootKey, next.version, next.mac],
-        ...[pub, source, expected.encryptedDataKey, expected.provider, expected.rootKey],
+        ...[tenant, pub, source, expected.encryptedDataKey, expected.provider, expected.rootKey],
         ...[expected.version, expected.mac],
       )
       return Number(changes) > 0

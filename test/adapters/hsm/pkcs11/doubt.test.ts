@@ -56,7 +56,7 @@ suite('an answer of a PKCS#11 token that is no data key', { skip: missing }, () 
           purpose: 'client',
           rootKeyId: ROOT_KEY_ID,
           algorithm: 'rsa-pkcs1-v15',
-          binding: clientBinding(''),
+          binding: clientBinding('default', ''),
           wrapped,
         },
         dataKey,

@@ -9,7 +9,7 @@ import { openStore } from './stores.ts'
 
 const missing = missingMongo()
 const server = missing === undefined ? await mongoForTests({ after }) : ''
-const ID = 'user:xpub661MyMwAqRbcF'
+const ID = 'default:user:xpub661MyMwAqRbcF'
 
 interface Opened {
   readonly url: string
@@ -32,6 +32,8 @@ const open = async (t: TestContext): Promise<Opened> => {
 
 suite('MongoDB: a database that others have written to', { skip: missing ?? false }, () => {
   const nonsense: readonly Document[] = [
+    { tenant: 'another' },
+    { tenant: 'a:b' },
     { pub: 'another' },
     { source: 'backup' },
     { source: 'elsewhere' },
@@ -42,6 +44,8 @@ suite('MongoDB: a database that others have written to', { skip: missing ?? fals
     { provider: null },
     { rootKey: 1 },
     { created_at: '2026-01-01' },
+    { version: 'one' },
+    { mac: 7 },
   ]
   for (const fields of nonsense) {
     test(`a row with ${inspect(fields)} is an integrity failure that names the row`, async (t) => {

@@ -18,7 +18,10 @@ suite('sqlite: while another process holds the write lock', () => {
       inserted = true
     })
     for (const _ of numbered(20)) assert.deepEqual(await store.findPrivateKey(rowOf()), rowOf())
-    assert.equal(await store.findPrivateKey({ pub: rowOf().pub, source: 'backup' }), undefined)
+    assert.equal(
+      await store.findPrivateKey({ tenant: 'default', pub: rowOf().pub, source: 'backup' }),
+      undefined,
+    )
     assert.equal(inserted, false)
     release()
     await inserting

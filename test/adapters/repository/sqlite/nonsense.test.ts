@@ -36,6 +36,9 @@ const ROW_ALTERATIONS = [
 
 /** These are found by walking alone. */
 const IDENTITY_ALTERATIONS = [
+  `tenant = ''`,
+  `tenant = 'a:b'`,
+  `tenant = x'61'`,
   `source = 'nobody'`,
   `source = x'75'`,
   'source = 9007199254740993',
@@ -53,7 +56,7 @@ suite('sqlite: nonsense in the file is an integrity failure', () => {
       alter(path, `UPDATE private_keys SET ${alteration} WHERE source = 'user'`)
       await assert.rejects(store.findPrivateKey(rowOf()), {
         ...integrityFailure,
-        subject: { pub: rowOf().pub, source: 'user' },
+        subject: { tenant: 'default', pub: rowOf().pub, source: 'user' },
       })
       await assert.rejects(store.listPrivateKeys({ limit: 10 }), integrityFailure)
       assert.deepEqual(await store.findPrivateKey(rowOf({ source: 'backup' })), rowOf({ source: 'backup' }))

@@ -24,7 +24,14 @@ suite('sqlite: the schema', () => {
       assert.deepEqual(
         columns.map((column) => Object.values(column).join(' ')),
         [
-          ...['id INTEGER', 'pub TEXT', 'source TEXT', 'encryptedPrv TEXT', 'encryptedDataKey TEXT'],
+          ...[
+            'id INTEGER',
+            'tenant TEXT',
+            'pub TEXT',
+            'source TEXT',
+            'encryptedPrv TEXT',
+            'encryptedDataKey TEXT',
+          ],
           ...['provider TEXT', 'rootKey TEXT', 'coin TEXT', 'type TEXT', 'created_at DATETIME'],
           ...['version INTEGER', 'mac TEXT'],
         ],
@@ -36,11 +43,11 @@ suite('sqlite: the schema', () => {
     const path = await temporaryPath(t)
     await (await openAt(t, path)).insertPrivateKey(rowOf())
     withDatabase(path, (database) => {
-      const copy = `INSERT INTO private_keys (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type,
-          version, mac) SELECT pub, source, 'x', 'x', 'x', 'x', 'x', 'x', 1, 'x' FROM private_keys`
+      const copy = `INSERT INTO private_keys (tenant, pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type,
+          version, mac) SELECT tenant, pub, source, 'x', 'x', 'x', 'x', 'x', 'x', 1, 'x' FROM private_keys`
       assert.throws(
         () => database.exec(copy),
-        /UNIQUE constraint failed: private_keys.pub, private_keys.source/,
+        /UNIQUE constraint failed: private_keys.tenant, private_keys.pub, private_keys.source/,
       )
     })
   })
@@ -51,11 +58,11 @@ suite('sqlite: the schema', () => {
     await store.insertPrivateKey(rowOf())
     withDatabase(path, (database) =>
       database.exec(`
-        INSERT INTO private_keys (pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type,
+        INSERT INTO private_keys (tenant, pub, source, encryptedPrv, encryptedDataKey, provider, rootKey, coin, type,
           version, mac)
-        SELECT pub, 'backup', encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, version, mac FROM private_keys`),
+        SELECT tenant, pub, 'backup', encryptedPrv, encryptedDataKey, provider, rootKey, coin, type, version, mac FROM private_keys`),
     )
-    const found = await store.findPrivateKey({ pub: rowOf().pub, source: 'backup' })
+    const found = await store.findPrivateKey({ tenant: 'default', pub: rowOf().pub, source: 'backup' })
     assert.ok(found && found.createdAt > rowOf().createdAt)
   })
 
@@ -63,14 +70,14 @@ suite('sqlite: the schema', () => {
     [
       'finds a row',
       FIND_PRIVATE_KEY,
-      ['a', 'user'],
-      /^SEARCH private_keys USING INDEX .*\(pub=\? AND source=\?\)$/,
+      ['default', 'a', 'user'],
+      /^SEARCH private_keys USING INDEX .*\(tenant=\? AND pub=\? AND source=\?\)$/,
     ],
     [
       'lists rows',
       LIST_PRIVATE_KEYS,
-      ['user', 'a', 10],
-      /^SEARCH private_keys USING INDEX .*\(\(source,pub\)>/,
+      ['default', 'user', 'a', 10],
+      /^SEARCH private_keys USING INDEX .*\(\(tenant,source,pub\)>/,
     ],
   ] as const) {
     test(`${what} by an index, and sorts nothing`, async (t) => {
