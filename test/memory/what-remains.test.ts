@@ -22,7 +22,8 @@ const open = async (t: TestContext, from: 'environment' | 'files') => {
   t.after(() => rm(folder, { recursive: true, force: true }))
   const { AUDIT_KEY } = auditSettings(folder)
   const [password, key] = [join(folder, 'password'), join(folder, 'audit.pem')]
-  await Promise.all([writeFile(password, USER.password), writeFile(key, AUDIT_KEY)])
+  const mode = { mode: 0o600 }
+  await Promise.all([writeFile(password, USER.password, mode), writeFile(key, AUDIT_KEY, mode)])
   const settings: Record<string, string> =
     from === 'files' ? { DINAMO_PASSWORD_FILE: password, AUDIT_KEY_FILE: key } : { AUDIT_KEY }
   const bench = await openMemoryBench(t, { format: 'a256gcm', settings })
